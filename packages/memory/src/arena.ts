@@ -1,0 +1,66 @@
+/**
+ * One block of memory that holds every guest region, ring, packet pool and link buffer of a process.
+ * Addresses are plain offsets, so one set of typed arrays covers everything and a copy between any two
+ * regions is one operation without garbage.
+ */
+export class Arena {
+  readonly buffer: ArrayBufferLike;
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly i32: Int32Array;
+  readonly b64: BigUint64Array;
+  #next = 64;
+
+  /** `buffer`: whole pages; the caller allocates it (plain, shared or mapped memory). */
+  constructor(buffer: ArrayBufferLike) {
+    this.buffer = buffer;
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.b64 = new BigUint64Array(buffer);
+  }
+
+  get sizeBytes(): number {
+    return this.u8.length;
+  }
+
+  get usedBytes(): number {
+    return this.#next;
+  }
+
+  /**
+   * Reserves `bytes` (rounded up to 8) at a multiple of `align` (a power of two). Offset 0 is never handed
+   * out. Throws a RangeError when the arena is full.
+   */
+  alloc(bytes: number, align = 64): number {
+    const at = Math.ceil(this.#next / align) * align;
+    const size = (bytes + 7) & ~7;
+    if (at + size > this.u8.length) {
+      throw new RangeError(`arena is full: ${bytes} bytes asked, ${this.u8.length - at} left`);
+    }
+    this.#next = at + size;
+    return at;
+  }
+
+  /** Copies `length` bytes; ranges must not overlap. Words when both ends are 8-aligned, else `copyWithin`. */
+  copy(to: number, from: number, length: number): void {
+    if (length <= 128 && ((to | from) & 7) === 0) {
+      const b64 = this.b64;
+      let d = to >>> 3;
+      let s = from >>> 3;
+      const words = length >>> 3;
+      for (let i = 0; i < words; i++) b64[d++] = b64[s++];
+      const u8 = this.u8;
+      for (let i = length & ~7; i < length; i++) u8[to + i] = u8[from + i];
+      return;
+    }
+    this.u8.copyWithin(to, from, from + length);
+  }
+}
+
+/** An arena on plain zeroed memory: the operating system commits pages as they are touched. */
+export function createArena(bytes: number): Arena {
+  return new Arena(new ArrayBuffer(Math.ceil(bytes / 4096) * 4096));
+}

@@ -1,0 +1,2 @@
+export { Arena, createArena } from './arena.ts';
+export type { Publisher } from './publisher.ts';
