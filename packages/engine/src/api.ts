@@ -26,6 +26,10 @@ export interface Ticket {
   readonly value: number;
   /** Requests: the answer's bytes. */
   readonly bytes: Uint8Array;
+  /** True when a core that waits for it does nothing else (a register read stalls the CPU). */
+  readonly holds: boolean;
+  /** Delays: moment at which it completes; Infinity for tickets that a message completes. */
+  readonly atPs: Ps;
 }
 
 /** A start-up or control path: yields tickets, is resumed on its core when they complete. */
@@ -54,6 +58,8 @@ export interface Recorder {
 /** One end of a memory channel: a driver on one side, a device on the other (design section 2). */
 export interface MemoryEnd {
   readonly publisher: Publisher;
+  /** Hardware: what follows in this run leaves at `atPs` (never before now, nor before what left earlier). */
+  departAt(atPs: Ps): void;
   /** Kick, doorbell, call or MSI-X message `vector` (0..31) to the other end; lands after the channel's latency. */
   notify(vector: number): void;
   /** Takes the notifications that are visible, as a bit mask, and clears them. */
@@ -122,7 +128,9 @@ export interface ControlEnd {
   /** One-way message. */
   send(method: number, body: Uint8Array): void;
   /** Called when a request or message arrives. `reply` may be called at once or in a later run; never for one-way. */
-  onRequest(handler: (method: number, body: Uint8Array, reply: (status: number, body: Uint8Array) => void) => void): void;
+  onRequest(
+    handler: (method: number, body: Uint8Array, reply: (status: number, body: Uint8Array) => void) => void,
+  ): void;
 }
 
 /** Everything that a component sees of its core. */
@@ -147,7 +155,7 @@ export interface CoreContext {
   addTask(task: Task): void;
   /** Runs a procedure on this core. */
   spawn(name: string, procedure: Procedure): void;
-  /** Wakes the core at `atPs` (or as soon as it is free); a pull-in only: an earlier wake-up stays. */
+  /** Wakes the core at `atPs` at the latest. Holds for one idle period: ask again in every run that answers IDLE. */
   wakeAt(atPs: Ps): void;
   /** A ticket that completes at `atPs`. */
   delay(atPs: Ps): Ticket;
@@ -216,5 +224,10 @@ export interface RunPlan {
   windows: WindowPlan[];
   cores: CorePlan[];
   channels: ChannelPlan[];
+  /** Packets whose number is a multiple of `stride` are sampled; 0: none. */
   sampling: { stride: number };
+  /** Costs and busy time count from this moment (start of traffic); before it is set-up. */
+  accountFromPs: Ps;
+  /** `memory` channels inside one process: true keeps a replica per service, fed by publications only. */
+  copyMode: boolean;
 }

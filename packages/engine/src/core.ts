@@ -1,0 +1,458 @@
+import type { Arena } from '@vhostlab/memory';
+import {
+  BARRIER,
+  type ControlEnd,
+  type CoreContext,
+  type CorePlan,
+  type Counter,
+  DONE,
+  HOLD,
+  IDLE,
+  type LinkEnd,
+  type MemoryEnd,
+  type Procedure,
+  type Ps,
+  type Task,
+  type TaskResult,
+  type Ticket,
+} from './api.ts';
+import type { VirtualControlEnd } from './control-end.ts';
+import type { VirtualLinkEnd } from './link-end.ts';
+import type { Reader } from './mailbox.ts';
+import type { VirtualMemoryEnd } from './memory-end.ts';
+import { type CompiledProfile, VirtualMeter } from './meter.ts';
+import { OPS } from './ops.ts';
+import { createRandom } from './random.ts';
+import { CoreRecorder, type LogWriter } from './recorder.ts';
+import { EngineTicket } from './ticket.ts';
+
+const BUDGET = 64;
+const SPIN_LIMIT = 100_000;
+const NEVER = Number.POSITIVE_INFINITY;
+const OP_NUMBER = new Map(OPS.map((definition, number) => [definition.op, number]));
+
+/** What a core is made of besides its plan. */
+export interface CoreSurroundings {
+  arena: Arena;
+  profile: CompiledProfile;
+  log: LogWriter;
+  seed: number;
+  stride: number;
+  window(id: string): number;
+  /** Called when the moment of the core's next run moved closer. */
+  sooner(atPs: Ps): void;
+}
+
+/** What a core counted, as plain data. */
+export interface CoreStatistics {
+  id: string;
+  service: string;
+  mode: CorePlan['mode'];
+  account: CorePlan['account'];
+  /** Time spent in runs since `accountFromPs`; a poller's parked polls are not in it. */
+  busyPs: Ps;
+  /** Time of runs that found something to do. */
+  usefulPs: Ps;
+  runs: number;
+  /** Time of barriers, in busyPs. */
+  barrierPs: Ps;
+  ops: Record<string, { count: number; bytes: number; ps: Ps }>;
+  counters: Record<string, number>;
+  results: Record<string, unknown>;
+}
+
+/** One thread of execution on the virtual clock. Work on it is serial; its state is its tasks'. */
+export class VirtualCore implements CoreContext, Reader {
+  readonly id: string;
+  readonly plan: CorePlan;
+  readonly arena: Arena;
+  readonly meter: VirtualMeter;
+  readonly recorder: CoreRecorder;
+  nowPs: Ps = 0;
+  /** Moment of the next run; Infinity while parked without anything to come. */
+  nextPs: Ps = NEVER;
+  readonly #around: CoreSurroundings;
+  readonly #tasks: Task[] = [];
+  readonly #taskNames: number[] = [];
+  readonly #memory: VirtualMemoryEnd[] = [];
+  readonly #links: VirtualLinkEnd[] = [];
+  readonly #controls: VirtualControlEnd[] = [];
+  readonly #ends = new Map<string, VirtualMemoryEnd | VirtualLinkEnd | VirtualControlEnd>();
+  readonly #counters = new Map<string, Counter>();
+  readonly #collectors = new Map<string, () => unknown>();
+  readonly #wakeOp: number;
+  #taskIndex = 0;
+  #idle = 0;
+  #parked = true;
+  #parkPs: Ps = 0;
+  #periodPs: Ps = 0;
+  #roundPs: Ps = 0;
+  #timerPs: Ps = NEVER;
+  #held: Ticket | undefined;
+  #spins = 0;
+  #lastStartPs: Ps = -1;
+  #usefulPs: Ps = 0;
+  #busyPs: Ps = 0;
+  #barrierPs: Ps = 0;
+  #runs = 0;
+  #accounting = false;
+  readonly #accountFromPs: Ps;
+
+  constructor(plan: CorePlan, around: CoreSurroundings, accountFromPs: Ps) {
+    this.id = plan.id;
+    this.plan = plan;
+    this.arena = around.arena;
+    this.#around = around;
+    this.#accountFromPs = accountFromPs;
+    this.meter = new VirtualMeter(around.profile, this);
+    this.recorder = new CoreRecorder(around.log, plan.id, around.stride, this);
+    this.#wakeOp = plan.wakeOp === undefined ? -1 : this.op(plan.wakeOp);
+  }
+
+  attachMemory(name: string, end: VirtualMemoryEnd): void {
+    this.#memory.push(end);
+    this.#ends.set(name, end);
+    end.in.reader = this;
+  }
+
+  attachLink(name: string, end: VirtualLinkEnd): void {
+    this.#links.push(end);
+    this.#ends.set(name, end);
+    end.in.reader = this;
+    end.out.sender = this;
+  }
+
+  attachControl(name: string, end: VirtualControlEnd): void {
+    this.#controls.push(end);
+    this.#ends.set(name, end);
+    end.in.reader = this;
+  }
+
+  /** Makes the core runnable for the first time, at moment 0. */
+  start(): void {
+    this.#parked = false;
+    this.nextPs = 0;
+  }
+
+  now(): Ps {
+    return this.nowPs;
+  }
+
+  op(name: string): number {
+    const number = OP_NUMBER.get(name);
+    if (number === undefined) throw new Error(`core ${this.id}: no operation named ${name}`);
+    return number;
+  }
+
+  stage(name: string): number {
+    return this.recorder.stage(name);
+  }
+
+  constant(name: string): number {
+    const value = this.#around.profile.constants.get(name);
+    if (value === undefined) {
+      throw new Error(
+        `cost profile ${this.#around.profile.name} has no constant ${name}, which core ${this.id} needs`,
+      );
+    }
+    return value;
+  }
+
+  window(id: string): number {
+    return this.#around.window(id);
+  }
+
+  memory(name: string): MemoryEnd {
+    return this.#end(name) as VirtualMemoryEnd;
+  }
+
+  link(name: string): LinkEnd {
+    return this.#end(name) as VirtualLinkEnd;
+  }
+
+  control(name: string): ControlEnd {
+    return this.#end(name) as VirtualControlEnd;
+  }
+
+  addTask(task: Task): void {
+    this.#tasks.push(task);
+    this.#taskNames.push(this.recorder.stage(task.name));
+    this.#idle = 0;
+  }
+
+  spawn(name: string, procedure: Procedure): void {
+    this.addTask(new ProcedureTask(name, procedure, this, (task) => this.#remove(task)));
+  }
+
+  wakeAt(atPs: Ps): void {
+    if (atPs < this.#timerPs) this.#timerPs = atPs;
+  }
+
+  delay(atPs: Ps): Ticket {
+    return new EngineTicket(false, atPs);
+  }
+
+  holdOn(ticket: Ticket): void {
+    this.#held = ticket;
+  }
+
+  random(name: string): () => number {
+    return createRandom(this.#around.seed, `${this.id}/${name}`);
+  }
+
+  counter(name: string): Counter {
+    let counter = this.#counters.get(name);
+    if (counter === undefined) {
+      counter = { value: 0 };
+      this.#counters.set(name, counter);
+    }
+    return counter;
+  }
+
+  onCollect(name: string, collect: () => unknown): void {
+    this.#collectors.set(name, collect);
+  }
+
+  arriving(atPs: Ps, wakes: boolean): void {
+    if (this.#held !== undefined) {
+      const at = atPs > this.nowPs ? atPs : this.nowPs;
+      if (at < this.nextPs) this.#setNext(at);
+      return;
+    }
+    if (!this.#parked || (!wakes && this.plan.mode !== 'poll')) return;
+    const at = this.#boundary(atPs);
+    if (at < this.nextPs) this.#setNext(at);
+  }
+
+  /** Runs one task once at `nextPs`. */
+  step(): void {
+    const from = this.nextPs;
+    if (from > this.nowPs) {
+      if (this.#held !== undefined) this.#busyPs += from - this.nowPs;
+      this.nowPs = from;
+    }
+    if (this.nowPs > this.#lastStartPs) {
+      this.#lastStartPs = this.nowPs;
+      this.#spins = 0;
+    } else if (++this.#spins > SPIN_LIMIT) {
+      throw new Error(`core ${this.id}: ${SPIN_LIMIT} runs in a row took no time (at ${this.nowPs} ps)`);
+    }
+    if (!this.#accounting && this.nowPs >= this.#accountFromPs) this.#startAccounting();
+    const startPs = this.nowPs;
+    if (this.nowPs >= this.#timerPs) this.#timerPs = NEVER;
+    if (this.#parked) {
+      this.#parked = false;
+      this.#idle = 0;
+      if (this.#wakeOp >= 0) this.meter.charge(this.#wakeOp, 1, 0);
+    }
+    if (this.#sync()) this.#idle = 0;
+    if (this.#held !== undefined) {
+      if (!this.#held.done && this.#held.atPs <= this.nowPs) (this.#held as EngineTicket).complete(0);
+      if (!this.#held.done) {
+        this.nextPs = this.#earliest(false);
+        return;
+      }
+      this.#held = undefined;
+    }
+    if (this.#tasks.length === 0) {
+      this.#park();
+      return;
+    }
+    if (this.#idle === 0) this.#roundPs = startPs;
+    const task = this.#tasks[this.#taskIndex];
+    this.recorder.begin(this.#taskNames[this.#taskIndex]);
+    const result = task.run(BUDGET);
+    for (let i = 0; i < this.#links.length; i++) this.#links[i].flushCredits();
+    this.recorder.end(startPs, result, result !== IDLE);
+    this.#runs++;
+    this.#after(result);
+    this.#busyPs += this.nowPs - startPs;
+    if (result !== IDLE) this.#usefulPs += this.nowPs - startPs;
+  }
+
+  statistics(): CoreStatistics {
+    const ops: CoreStatistics['ops'] = {};
+    OPS.forEach(({ op }, i) => {
+      if (this.meter.counts[i] === 0) return;
+      ops[op] = { count: this.meter.counts[i], bytes: this.meter.bytes[i], ps: this.meter.spentPs[i] };
+    });
+    const counters: Record<string, number> = {};
+    for (const [name, counter] of this.#counters) counters[name] = counter.value;
+    const results: Record<string, unknown> = {};
+    for (const [name, collect] of this.#collectors) results[name] = collect();
+    const { service, mode, account } = this.plan;
+    return {
+      id: this.id,
+      service,
+      mode,
+      account,
+      busyPs: this.#busyPs,
+      usefulPs: this.#usefulPs,
+      runs: this.#runs,
+      barrierPs: this.#barrierPs,
+      ops,
+      counters,
+      results,
+    };
+  }
+
+  #after(result: TaskResult): void {
+    if (result === DONE) {
+      this.#idle = 0;
+      this.#nextTask();
+      this.nextPs = this.nowPs;
+    } else if (result === IDLE) {
+      this.#nextTask();
+      this.#idle++;
+      if (this.#idle >= this.#tasks.length) this.#park();
+      else this.nextPs = this.nowPs;
+    } else if (result === BARRIER) {
+      this.#idle = 0;
+      let visible = this.nowPs;
+      for (let i = 0; i < this.#memory.length; i++) {
+        const at = this.#memory[i].lastVisiblePs;
+        if (at > visible) visible = at;
+      }
+      this.#barrierPs += visible - this.nowPs;
+      this.nowPs = visible;
+      this.nextPs = visible;
+    } else if (result === HOLD) {
+      this.#idle = 0;
+      if (this.#held === undefined) throw new Error(`core ${this.id}: HOLD without a ticket`);
+      this.nextPs = this.#held.atPs < NEVER ? this.#held.atPs : this.#earliest(false);
+    }
+  }
+
+  #nextTask(): void {
+    this.#taskIndex++;
+    if (this.#taskIndex >= this.#tasks.length) this.#taskIndex = 0;
+  }
+
+  #park(): void {
+    const at = Math.min(this.#timerPs, this.#earliest(this.plan.mode !== 'poll'));
+    if (at <= this.nowPs) {
+      this.#idle = 0;
+      this.nextPs = this.nowPs;
+      return;
+    }
+    this.#parked = true;
+    this.#parkPs = this.nowPs;
+    this.#periodPs = this.plan.mode === 'poll' ? this.nowPs - this.#roundPs : 0;
+    this.nextPs = at === NEVER ? NEVER : this.#boundary(at);
+  }
+
+  /** First moment, not before `atPs`, at which a parked core looks. */
+  #boundary(atPs: Ps): Ps {
+    if (atPs <= this.#parkPs) return this.#parkPs;
+    if (this.#periodPs === 0) return atPs;
+    return this.#parkPs + Math.ceil((atPs - this.#parkPs) / this.#periodPs) * this.#periodPs;
+  }
+
+  #earliest(wakingOnly: boolean): Ps {
+    let at = NEVER;
+    for (let i = 0; i < this.#memory.length; i++) {
+      const box = this.#memory[i].in;
+      const t = wakingOnly ? box.firstWakingPs() : box.firstPs();
+      if (t < at) at = t;
+    }
+    for (let i = 0; i < this.#controls.length; i++) {
+      const t = this.#controls[i].in.firstPs();
+      if (t < at) at = t;
+    }
+    if (this.#held !== undefined) return at > this.nowPs ? at : this.nowPs;
+    for (let i = 0; i < this.#links.length; i++) {
+      const link = this.#links[i];
+      let t = link.nextPs();
+      if (t < at) at = t;
+      t = link.creditPs();
+      if (t < at) at = t;
+    }
+    return at;
+  }
+
+  #sync(): boolean {
+    let woken = false;
+    const now = this.nowPs;
+    for (let i = 0; i < this.#memory.length; i++) {
+      const end = this.#memory[i];
+      if (end.in.head === end.in.tail) continue;
+      if (end.in.atPs[end.in.head & end.in.mask] > now) continue;
+      if (end.sync(now) || this.plan.mode === 'poll') woken = true;
+    }
+    for (let i = 0; i < this.#controls.length; i++) {
+      const end = this.#controls[i];
+      if (end.in.head !== end.in.tail && end.sync(now)) woken = true;
+    }
+    return woken;
+  }
+
+  #setNext(atPs: Ps): void {
+    this.nextPs = atPs;
+    this.#around.sooner(atPs);
+  }
+
+  #end(name: string): VirtualMemoryEnd | VirtualLinkEnd | VirtualControlEnd {
+    const end = this.#ends.get(name);
+    if (end === undefined) throw new Error(`core ${this.id}: no channel end named ${name}`);
+    return end;
+  }
+
+  #remove(task: Task): void {
+    const at = this.#tasks.indexOf(task);
+    this.#tasks.splice(at, 1);
+    this.#taskNames.splice(at, 1);
+    // the run that removed it is followed by the step to the next task
+    this.#taskIndex = (at - 1 + this.#tasks.length) % Math.max(1, this.#tasks.length);
+  }
+
+  #startAccounting(): void {
+    this.#accounting = true;
+    this.meter.reset();
+    this.#busyPs = 0;
+    this.#usefulPs = 0;
+    this.#barrierPs = 0;
+    this.#runs = 0;
+  }
+}
+
+/** Runs a procedure as a task: each run continues it when the ticket that it waits for is done. */
+class ProcedureTask implements Task {
+  readonly name: string;
+  readonly #procedure: Procedure;
+  readonly #core: CoreContext;
+  readonly #finished: (task: Task) => void;
+  #waitsFor: Ticket | undefined;
+  #started = false;
+
+  constructor(name: string, procedure: Procedure, core: CoreContext, finished: (task: Task) => void) {
+    this.name = name;
+    this.#procedure = procedure;
+    this.#core = core;
+    this.#finished = finished;
+  }
+
+  run(): TaskResult {
+    const ticket = this.#waitsFor;
+    if (ticket !== undefined && !ticket.done) {
+      if (ticket.atPs > this.#core.now()) {
+        if (ticket.atPs < NEVER) this.#core.wakeAt(ticket.atPs);
+        return IDLE;
+      }
+      (ticket as EngineTicket).complete(0);
+    }
+    const step = this.#started ? this.#procedure.next(ticket as Ticket) : this.#procedure.next();
+    this.#started = true;
+    if (step.done) {
+      this.#finished(this);
+      return DONE;
+    }
+    this.#waitsFor = step.value;
+    if (step.value.done) return DONE;
+    if (step.value.holds) {
+      this.#core.holdOn(step.value);
+      return HOLD;
+    }
+    if (step.value.atPs < NEVER) this.#core.wakeAt(step.value.atPs);
+    return IDLE;
+  }
+}
