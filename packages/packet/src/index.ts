@@ -1,4 +1,5 @@
 export { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from './addresses.ts';
+export { build, buildInto, builtLength } from './build.ts';
 export {
   addSums,
   finishChecksum,
@@ -48,7 +49,58 @@ export {
 } from './constants.ts';
 export { crc32c, sctpChecksumOk, writeSctpChecksum } from './crc32c.ts';
 export { decodeInto, decodeIpInto } from './decode-into.ts';
-export * from './decoded-headers.ts';
+export {
+  DECODE_ARP_TRUNCATED,
+  DECODE_ETHERNET_TRUNCATED,
+  DECODE_IPV4_BAD_HEADER_LENGTH,
+  DECODE_IPV4_BAD_TOTAL_LENGTH,
+  DECODE_IPV4_BAD_VERSION,
+  DECODE_IPV4_PAYLOAD_TRUNCATED,
+  DECODE_IPV4_TRUNCATED,
+  DECODE_IPV6_BAD_VERSION,
+  DECODE_IPV6_EXTENSION_TRUNCATED,
+  DECODE_IPV6_PAYLOAD_TRUNCATED,
+  DECODE_IPV6_TOO_MANY_EXTENSIONS,
+  DECODE_IPV6_TRUNCATED,
+  DECODE_L4_TRUNCATED,
+  DECODE_LLC_TRUNCATED,
+  DECODE_OK,
+  DECODE_TCP_BAD_DATA_OFFSET,
+  DECODE_TUNNEL_BAD_HEADER,
+  DECODE_TUNNEL_TRUNCATED,
+  DECODE_UDP_BAD_LENGTH,
+  DECODE_VLAN_TRUNCATED,
+  DecodedHeaders,
+  decodeErrorName,
+  FRAGMENT_ANY,
+  FRAGMENT_LATER,
+  TUNNEL_GENEVE,
+  TUNNEL_GRE,
+  TUNNEL_NONE,
+  TUNNEL_VXLAN,
+} from './decoded-headers.ts';
+export type {
+  ArpLayer,
+  EthernetLayer,
+  GeneveLayer,
+  GreLayer,
+  IcmpLayer,
+  Ipv4Layer,
+  Ipv6ExtensionLayer,
+  Ipv6FragmentLayer,
+  Ipv6Layer,
+  Layer,
+  LayerKind,
+  LlcLayer,
+  PayloadLayer,
+  SctpLayer,
+  TcpLayer,
+  UdpLayer,
+  VlanLayer,
+  VxlanLayer,
+} from './layers.ts';
+export type { ParsedPacket } from './parse.ts';
+export { findLayer, parse } from './parse.ts';
 export {
   HASH_REPORT_IPV4,
   HASH_REPORT_IPV6,
