@@ -1,4 +1,11 @@
 export * from './api.ts';
+export {
+  assemble,
+  type ComponentPlan,
+  type EndPlan,
+  LATENCY_CLASSES,
+  type LatencyClass,
+} from './component.ts';
 export type { CoreStatistics } from './core.ts';
 export { emptyFrameMeta } from './link-end.ts';
 export { NO_PACKET, RECORD, RECORD_BYTES, RECORD_EVENT, RECORD_NOTE, RECORD_RUN } from './log-format.ts';

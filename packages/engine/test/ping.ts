@@ -155,8 +155,23 @@ export function pingPlan(total: number, mode: CorePlan['mode'], copyMode: boolea
     sampling: { stride: 1 },
     windows: [{ id: 'guest', owner: 'guest', bytes: 4096 }],
     cores: [
-      { id: 'guest', service: 'guest', module: 'producer', config: { total }, mode: 'poll', account: 'guest' },
-      { id: 'worker', service: 'backend', module: 'consumer', config: {}, mode, account: 'host', wakeOp: 'vhost.wakeup' },
+      {
+        id: 'guest',
+        service: 'guest',
+        module: 'producer',
+        config: { total },
+        mode: 'poll',
+        account: 'guest',
+      },
+      {
+        id: 'worker',
+        service: 'backend',
+        module: 'consumer',
+        config: {},
+        mode,
+        account: 'host',
+        wakeOp: 'vhost.wakeup',
+      },
       { id: 'sink', service: 'nic', module: 'sink', config: {}, mode: 'wait', account: 'none' },
     ],
     channels: [

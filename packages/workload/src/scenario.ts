@@ -1,0 +1,55 @@
+/** The four back ends that a run compares. */
+export const BACKENDS = ['vhost-net', 'vhost-user', 'vfio', 'vdpa'] as const;
+export type BackendName = (typeof BACKENDS)[number];
+
+/** Page sizes of guest, host mapping and IOMMU; `compare` gives all back ends the same. */
+export const PAGE_SIZES = { '4K': 4096, '2M': 2 * 1024 * 1024, '1G': 1024 * 1024 * 1024 } as const;
+export type PageSize = keyof typeof PAGE_SIZES;
+
+/** PCI Express links that a NIC can have. */
+export const PCIE_LINKS = ['gen3x8', 'gen3x16', 'gen4x16'] as const;
+export type PcieLink = (typeof PCIE_LINKS)[number];
+
+/** A fault put into one packet between `guest.vring_add` and its publication. */
+export interface PacketFault {
+  /** Packet number. */
+  packet: number;
+  /** flip: one payload byte is inverted. shorten: the descriptor ends early. unmap: its page leaves the device's map. */
+  action: 'flip' | 'shorten' | 'unmap';
+  /** flip: byte of the frame; shorten: new frame length in bytes. */
+  value: number;
+}
+
+/** What a back end offers to the guest. */
+export interface Offloads {
+  /** Checksum offload both ways. */
+  csum: boolean;
+  /** TCP segmentation offload both ways (needs csum). */
+  tso: boolean;
+  /** Mergeable receive buffers. */
+  mrg: boolean;
+}
+
+/** One run as every service sees it: plain data, the same for all of them. */
+export interface ScenarioConfig {
+  backend: BackendName;
+  workload: 'tx' | 'rx' | 'pvp' | 'v2v' | 'rr' | 'stream';
+  /** 2 for v2v, else 1. */
+  guests: number;
+  /** Queue pairs per guest, 1..16; each brings one vCPU and one vhost worker or PMD core. */
+  queues: number;
+  ring: 'split' | 'packed';
+  /** Entries per virtqueue. */
+  ringSize: number;
+  pages: PageSize;
+  /** vhost-user: run to completion on one core, or vhost and datapath on two. */
+  execution: 'rtc' | 'pipeline';
+  guest: 'interrupt' | 'poll';
+  offloads: Offloads;
+  nic: { pcie: PcieLink; rateGbps: number };
+  /** Bridge flows, one ovs-ofctl style line each. */
+  flows: string[];
+  traffic: import('./traffic-spec.ts').TrafficSpec;
+  faults: PacketFault[];
+  seed: number;
+}
