@@ -26,6 +26,7 @@ export interface IotlbOptions {
  */
 export class Iotlb {
   readonly pageBytes: number;
+  readonly #perByte: number;
   readonly #ways: number;
   readonly #setMask: number;
   readonly #lru: boolean;
@@ -55,6 +56,7 @@ export class Iotlb {
     if (!Number.isInteger(Math.log2(pageBytes)))
       throw new RangeError(`page size ${pageBytes} is no power of two`);
     this.pageBytes = pageBytes;
+    this.#perByte = 1 / pageBytes;
     this.#ways = ways;
     this.#setMask = sets - 1;
     this.#lru = policy === 'lru';
@@ -81,7 +83,7 @@ export class Iotlb {
 
   /** Target address of `iova` when its page is cached with `access` (ACCESS_*), else IOTLB_MISS or IOTLB_PERMISSION. */
   lookup(iova: number, access: number): number {
-    const page = Math.floor(iova / this.pageBytes);
+    const page = Math.floor(iova * this.#perByte);
     let slot = this.#lastSlot;
     if (page !== this.#lastPage) {
       slot = this.#index.find(page);
@@ -106,7 +108,7 @@ export class Iotlb {
    * counts as newest; a full set loses its oldest entry.
    */
   insert(iova: number, target: number, permission: number): void {
-    const page = Math.floor(iova / this.pageBytes);
+    const page = Math.floor(iova * this.#perByte);
     const set = page & this.#setMask;
     let slot = this.#index.find(page);
     if (slot < 0) {
@@ -127,8 +129,8 @@ export class Iotlb {
   /** Forgets every page that the range touches; answers how many were cached. */
   invalidate(iova: number, length: number): number {
     if (!(length > 0)) return 0;
-    const first = Math.floor(iova / this.pageBytes);
-    const last = Math.floor((iova + length - 1) / this.pageBytes);
+    const first = Math.floor(iova * this.#perByte);
+    const last = Math.floor((iova + length - 1) * this.#perByte);
     const before = this.size;
     if (last - first < this.entries) {
       for (let page = first; page <= last; page++) {
@@ -168,7 +170,7 @@ export class Iotlb {
     const stop = iova + length;
     let walks = 0;
     for (let at = iova; at < stop; ) {
-      const pageStart = Math.floor(at / pageBytes) * pageBytes;
+      const pageStart = Math.floor(at * this.#perByte) * pageBytes;
       const end = pageStart + pageBytes < stop ? pageStart + pageBytes : stop;
       if (this.lookup(at, access) < 0) {
         const fault = space.check(at, end - at, access);

@@ -41,11 +41,12 @@ describe('Tlb', () => {
     [4, 4, 8, 8],
     [2, 2, 4, 1],
   ])('agrees with arrays: first level %i/%i, second %i/%i', (l1Entries, l1Ways, l2Entries, l2Ways) => {
-    const level = (entries: number, ways: number) => {
+    const level = (entries: number, ways: number, lru: boolean) => {
       const sets: number[][] = Array.from({ length: entries / ways }, () => []);
       return (page: number) => {
         const set = sets[page % sets.length];
         const at = set.indexOf(page);
+        if (at >= 0 && !lru) return true;
         if (at >= 0) set.splice(at, 1);
         set.unshift(page);
         if (set.length > ways) set.pop();
@@ -55,8 +56,8 @@ describe('Tlb', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(20), { maxLength: 200 }), (pages) => {
         const tlb = new Tlb({ l1Entries, l1Ways, l2Entries, l2Ways, pageBytes: 4096 });
-        const first = level(l1Entries, l1Ways);
-        const second = level(l2Entries, l2Ways);
+        const first = level(l1Entries, l1Ways, true);
+        const second = level(l2Entries, l2Ways, false);
         for (const page of pages) {
           const expected = first(page) ? TLB_L1 : second(page) ? TLB_L2 : TLB_WALK;
           expect(tlb.touch(page * 4096 + 5)).toBe(expected);
