@@ -26,6 +26,8 @@ export interface Manifest {
   readonly name: string;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
+  /** Files by the sub-path under which other packages import them; `.` is the index. */
+  readonly exports: Readonly<Record<string, string>>;
 }
 
 /** The workspace as the checks see it. */
@@ -60,10 +62,10 @@ export function readSourceGraph(root: string): SourceGraph {
   }
   const files: SourceFile[] = [];
   for (const name of packages) {
-    collect(root, join(packagesDir, name), name, files);
+    collect({ root, manifests }, join(packagesDir, name), name, files);
   }
   if (existsSync(join(root, 'tools'))) {
-    collect(root, join(root, 'tools'), 'tools', files);
+    collect({ root, manifests }, join(root, 'tools'), 'tools', files);
   }
   return { root, packages, manifests, files };
 }
@@ -73,56 +75,65 @@ export function isGenerated(path: string): boolean {
   return path.includes('/gen/');
 }
 
-/** Whether a path belongs to tests, which may touch the operating system. */
+/** Whether a path belongs to tests or to what a package gives to tests, which may touch the operating system. */
 export function isTest(path: string): boolean {
-  return path.includes('/test/') || path.endsWith('.test.ts');
+  return /\/(test|test-kit)\//.test(path) || path.endsWith('.test.ts');
 }
 
 function readManifest(path: string): Manifest {
   if (!existsSync(path)) {
-    return { name: '', dependencies: {}, devDependencies: {} };
+    return { name: '', dependencies: {}, devDependencies: {}, exports: {} };
   }
   const raw = JSON.parse(readFileSync(path, 'utf8')) as Partial<Manifest>;
   return {
     name: raw.name ?? '',
     dependencies: raw.dependencies ?? {},
     devDependencies: raw.devDependencies ?? {},
+    exports: raw.exports ?? {},
   };
 }
 
-function collect(root: string, dir: string, owner: string, files: SourceFile[]): void {
+type Workspace = Pick<SourceGraph, 'root' | 'manifests'>;
+
+function collect(workspace: Workspace, dir: string, owner: string, files: SourceFile[]): void {
   const entries = readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const path = join(dir, entry.name);
     if (entry.isDirectory()) {
       if (!LEFT_OUT.has(entry.name)) {
-        collect(root, path, owner, files);
+        collect(workspace, path, owner, files);
       }
     } else if (entry.isFile() && SOURCE.test(entry.name) && !entry.name.endsWith('.d.ts')) {
-      files.push(readSource(root, path, owner));
+      files.push(readSource(workspace, path, owner));
     }
   }
 }
 
-function readSource(root: string, path: string, owner: string): SourceFile {
+function readSource(workspace: Workspace, path: string, owner: string): SourceFile {
   const text = readFileSync(path, 'utf8');
   const imports: ImportEdge[] = [];
   for (const { fileName, pos } of ts.preProcessFile(text, true, true).importedFiles) {
-    imports.push({ specifier: fileName, line: lineAt(text, pos), target: resolve(root, path, fileName) });
+    imports.push({
+      specifier: fileName,
+      line: lineAt(text, pos),
+      target: resolve(workspace, path, fileName),
+    });
   }
-  return { path: relative(root, path).replaceAll('\\', '/'), owner, text, imports };
+  return { path: relative(workspace.root, path).replaceAll('\\', '/'), owner, text, imports };
 }
 
-function resolve(root: string, from: string, specifier: string): string | null {
+function resolve({ root, manifests }: Workspace, from: string, specifier: string): string | null {
+  let file: string;
   if (specifier.startsWith('.')) {
-    const file = join(dirname(from), specifier);
-    return existsSync(file) ? relative(root, file).replaceAll('\\', '/') : null;
-  }
-  if (!specifier.startsWith(SCOPE)) {
+    file = join(dirname(from), specifier);
+  } else if (specifier.startsWith(SCOPE)) {
+    const [folder, ...subPath] = specifier.slice(SCOPE.length).split('/') as [string, ...string[]];
+    const exported = manifests.get(folder)?.exports[['.', ...subPath].join('/')];
+    file = join(root, 'packages', folder, exported ?? 'nowhere');
+  } else {
     return null;
   }
-  const index = join('packages', specifier.slice(SCOPE.length).split('/')[0]!, 'src', 'index.ts');
-  return existsSync(join(root, index)) ? index.replaceAll('\\', '/') : null;
+  return existsSync(file) ? relative(root, file).replaceAll('\\', '/') : null;
 }
 
 function lineAt(text: string, pos: number): number {

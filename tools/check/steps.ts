@@ -30,7 +30,7 @@ export function workspaceSteps(root: string): Step[] {
     },
   });
   return [
-    program(root, 'format-lint', 'biome', ['ci', '--max-diagnostics=60', '.']),
+    program(root, 'format-lint', 'biome', ['ci', '--colors=off', '--max-diagnostics=30', '.']),
     program(root, 'types', 'tsc', [
       '--noEmit',
       '-p',

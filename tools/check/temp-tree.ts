@@ -11,7 +11,11 @@ export function graphOf(files: Readonly<Record<string, string>>): SourceGraph {
     for (const path of Object.keys(files)) {
       const folder = /^packages\/([^/]+)\//.exec(path)?.[1];
       if (folder !== undefined) {
-        write(root, `packages/${folder}/package.json`, JSON.stringify({ name: `@vhostlab/${folder}` }));
+        write(
+          root,
+          `packages/${folder}/package.json`,
+          JSON.stringify({ name: `@vhostlab/${folder}`, exports: { '.': './src/index.ts' } }),
+        );
         write(root, `packages/${folder}/src/index.ts`, '');
       }
     }
