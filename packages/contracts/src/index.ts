@@ -13,6 +13,7 @@ export {
 } from '@bufbuild/protobuf';
 export { type Address, AddressError, parseAddress } from './address.ts';
 export { type ClientOptions, createClient } from './client.ts';
+export { type ComponentDefinition, type ConfigFault, componentProgram } from './component-program.ts';
 export { ContractError, type ContractErrorOptions } from './errors.ts';
 export * as backendV1 from './gen/vhostlab/backend/v1/backend_pb.ts';
 export * as vhostV1 from './gen/vhostlab/backend/v1/vhost_pb.ts';
@@ -40,6 +41,7 @@ export {
 } from './lifecycle.ts';
 export { createLocalTransport } from './local-transport.ts';
 export { MessageQueue } from './message-queue.ts';
+export { fromPlanPart, toPlanPart } from './plan-part.ts';
 export { type Implementation, implement } from './serve-call.ts';
 export { type Recovery, STATUS, type StatusCode, type StatusEntry, statusName } from './status.ts';
 export {

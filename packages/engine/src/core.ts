@@ -260,7 +260,7 @@ export class VirtualCore implements CoreContext, Reader {
     }
     if (this.#idle === 0) this.#roundPs = startPs;
     const task = this.#tasks[this.#taskIndex];
-    this.recorder.begin(this.#taskNames[this.#taskIndex]);
+    this.recorder.begin(this.#taskNames[this.#taskIndex], startPs);
     const result = task.run(BUDGET);
     for (let i = 0; i < this.#links.length; i++) this.#links[i].flushCredits();
     this.recorder.end(startPs, result, result !== IDLE);

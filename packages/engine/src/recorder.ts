@@ -133,10 +133,10 @@ export class CoreRecorder implements Recorder {
   }
 
   /** Opens the record of a run. */
-  begin(task: number): void {
+  begin(task: number, startPs: Ps): void {
     if (!this.#keeps) return;
     this.#runRecords = this.#log.records;
-    this.#runAt = this.#log.append(RECORD_RUN, this.#clock.nowPs, NO_PACKET, task, this.#core, 0, 0, 0);
+    this.#runAt = this.#log.append(RECORD_RUN, startPs, NO_PACKET, task, this.#core, 0, 0, 0);
   }
 
   /** Completes it; a run that did nothing and recorded nothing leaves no record. */

@@ -1,0 +1,59 @@
+import type { ComponentPlan } from '@vhostlab/engine';
+import { Clock, Severity } from './gen/vhostlab/common/v1/common_pb.ts';
+import type { InstanceConfig } from './gen/vhostlab/common/v1/plan_pb.ts';
+import type { OwnHello } from './handshake.ts';
+import type { ServiceProgram } from './instance-table.ts';
+import { toPlanPart } from './plan-part.ts';
+
+/** A remark on a configuration that keeps the component from being made. */
+export interface ConfigFault {
+  /** Path of the field, `ringSize`. */
+  field: string;
+  /** One sentence: what is wrong and how to mend it. */
+  summary: string;
+}
+
+/** A component of the virtual clock, as its package describes it. */
+export interface ComponentDefinition<C> {
+  name: string;
+  summary: string;
+  /** Names of its core modules. */
+  modules: readonly string[];
+  capabilities: ServiceProgram['capabilities'];
+  /** What is wrong with a configuration; it is parsed JSON and nothing more. */
+  check(config: C): ConfigFault[];
+  plan(config: C): ComponentPlan;
+}
+
+/** The service program of a component: configuration is JSON, Create answers its plan. */
+export function componentProgram<C>(
+  definition: ComponentDefinition<C>,
+  own: Pick<OwnHello, 'instanceId' | 'processId'>,
+): ServiceProgram {
+  const version = { major: 0, minor: 1, patch: 0 };
+  const faults = (config: InstanceConfig): ConfigFault[] => {
+    let parsed: C;
+    try {
+      parsed = JSON.parse(config.configJson) as C;
+    } catch (error) {
+      return [{ field: 'config_json', summary: `It is not JSON: ${(error as Error).message}.` }];
+    }
+    return definition.check(parsed);
+  };
+  return {
+    hello: { ...own, name: definition.name, version, clocks: [Clock.VIRTUAL] },
+    description: {
+      name: definition.name,
+      summary: definition.summary,
+      version,
+      modules: [...definition.modules],
+    },
+    capabilities: definition.capabilities,
+    validate: (config) =>
+      faults(config).map(({ field, summary }) => ({ severity: Severity.ERROR, field, summary })),
+    create: (config) => ({
+      plan: toPlanPart(definition.plan(JSON.parse(config.configJson) as C)),
+      statistics: () => ({}),
+    }),
+  };
+}

@@ -1,0 +1,96 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  type ComponentPlan,
+  type CorePlan,
+  type EndPlan,
+  LATENCY_CLASSES,
+  type LatencyClass,
+} from '@vhostlab/engine';
+import { ContractError } from './errors.ts';
+import {
+  ChannelKind,
+  CoreAccount,
+  CoreMode,
+  EndRole,
+  type PlanPart,
+  PlanPartSchema,
+} from './gen/vhostlab/common/v1/plan_pb.ts';
+
+const MODES = { poll: CoreMode.POLL, wait: CoreMode.WAIT, hardware: CoreMode.HARDWARE } as const;
+const ACCOUNTS = { host: CoreAccount.HOST, guest: CoreAccount.GUEST, none: CoreAccount.NONE } as const;
+const KINDS = { memory: ChannelKind.MEMORY, link: ChannelKind.LINK, control: ChannelKind.CONTROL } as const;
+const SIDES = { a: EndRole.DRIVER, b: EndRole.DEVICE } as const;
+
+/** The answer of Create for a component that the engine runs. Side `a` of a channel is its driver. */
+export function toPlanPart(component: ComponentPlan): MessageInitShape<typeof PlanPartSchema> {
+  return {
+    cores: component.cores.map((core) => ({
+      id: core.id,
+      module: core.module,
+      configJson: JSON.stringify(core.config),
+      mode: MODES[core.mode],
+      account: ACCOUNTS[core.account],
+      wakeOp: core.wakeOp ?? '',
+    })),
+    windows: component.windows.map(({ id, bytes }) => ({ id, sizeBytes: BigInt(bytes) })),
+    ends: component.ends.map((end) => ({
+      name: end.end,
+      core: end.core,
+      kind: KINDS[end.kind],
+      role: SIDES[end.side],
+      attachesTo: end.channel,
+      queueSizes: end.queueSizes ?? [],
+      window: end.window ?? '',
+      capacityFrames: end.capacity ?? 0,
+      bufferBytes: end.bufferBytes ?? 0,
+      latencyConstant: end.latency,
+    })),
+  };
+}
+
+/** Reads an answer of Create from the service `service`. Throws INVALID_ARGUMENT naming what is not understood. */
+export function fromPlanPart(part: PlanPart, service: string): ComponentPlan {
+  const { cores, windows, ends } = create(PlanPartSchema, part);
+  return {
+    cores: cores.map(
+      (core): CorePlan => ({
+        id: core.id,
+        service,
+        module: core.module,
+        config: JSON.parse(core.configJson),
+        mode: nameOf(MODES, core.mode, `mode of core ${core.id}`),
+        account: nameOf(ACCOUNTS, core.account, `account of core ${core.id}`),
+        ...(core.wakeOp === '' ? {} : { wakeOp: core.wakeOp }),
+      }),
+    ),
+    windows: windows.map(({ id, sizeBytes }) => ({ id, owner: service, bytes: Number(sizeBytes) })),
+    ends: ends.map(
+      (end): EndPlan => ({
+        channel: end.attachesTo,
+        kind: nameOf(KINDS, end.kind, `kind of end ${end.core}/${end.name}`),
+        side: nameOf(SIDES, end.role, `role of end ${end.core}/${end.name}`),
+        core: end.core,
+        end: end.name,
+        latency: latencyClass(end.latencyConstant, end.name),
+        ...(end.window === '' ? {} : { window: end.window }),
+        ...(end.queueSizes.length === 0 ? {} : { queueSizes: end.queueSizes }),
+        ...(end.capacityFrames === 0 ? {} : { capacity: end.capacityFrames }),
+        ...(end.bufferBytes === 0 ? {} : { bufferBytes: end.bufferBytes }),
+      }),
+    ),
+  };
+}
+
+function nameOf<K extends string>(table: Record<K, number>, value: number, what: string): K {
+  const name = (Object.keys(table) as K[]).find((key) => table[key] === value);
+  if (name === undefined)
+    throw new ContractError('INVALID_ARGUMENT', `The ${what} is ${value}, which means nothing.`);
+  return name;
+}
+
+function latencyClass(name: string, end: string): LatencyClass {
+  if (!(LATENCY_CLASSES as readonly string[]).includes(name)) {
+    throw new ContractError('INVALID_ARGUMENT', `End ${end} has the unknown latency class "${name}".`);
+  }
+  return name as LatencyClass;
+}

@@ -1,0 +1,170 @@
+import { RECORD, RECORD_BYTES, RECORD_NOTE, RECORD_RUN } from '@vhostlab/engine';
+
+/** First bytes of an event log. */
+export const LOG_MAGIC = 'VHLABLOG';
+export const LOG_VERSION = 1;
+/** Header: magic 8, u32 version, u32 strings, u32 sections, u32 bytes of the string table, u64 records. */
+export const HEADER_BYTES = 32;
+
+/** The records of one process in the order of its runs, with that process's string numbers. */
+export interface LogPart {
+  strings: readonly string[];
+  /** Whole records; a run is never cut. */
+  chunks(): Iterable<Uint8Array>;
+}
+
+/** One run of a scenario inside a log: its parts are merged. */
+export interface LogSection {
+  name: string;
+  parts: readonly LogPart[];
+}
+
+interface Cursor {
+  chunks: Iterator<Uint8Array>;
+  bytes: Uint8Array;
+  view: DataView;
+  at: number;
+  numbers: Uint16Array;
+  startLow: number;
+  startHigh: number;
+  core: number;
+  done: boolean;
+}
+
+/**
+ * Merges sections into the one file format (docs/event-log.md). The outcome depends only on what the cores
+ * recorded, not on which process recorded it: strings are sorted, runs are ordered by (start, core).
+ */
+export function mergeLog(sections: readonly LogSection[], write: (bytes: Uint8Array) => void): void {
+  const names = new Set<string>();
+  for (const section of sections) {
+    names.add(section.name);
+    for (const part of section.parts) for (const text of part.strings) names.add(text);
+  }
+  const strings = [...names].sort((x, y) => (x < y ? -1 : x > y ? 1 : 0));
+  const numberOf = new Map(strings.map((text, number) => [text, number]));
+  const counts = sections.map((section) => countRecords(section));
+  write(encodeHead(strings, sections, counts, numberOf));
+  for (const section of sections) mergeSection(section, numberOf, write);
+}
+
+function countRecords(section: LogSection): number {
+  let bytes = 0;
+  for (const part of section.parts) for (const chunk of part.chunks()) bytes += chunk.length;
+  return bytes / RECORD_BYTES;
+}
+
+function encodeHead(
+  strings: readonly string[],
+  sections: readonly LogSection[],
+  counts: readonly number[],
+  numberOf: ReadonlyMap<string, number>,
+): Uint8Array {
+  const encoder = new TextEncoder();
+  const texts = strings.map((text) => encoder.encode(text));
+  const stringBytes = texts.reduce((sum, text) => sum + 2 + text.length, 0);
+  const body = HEADER_BYTES + stringBytes + sections.length * 16;
+  const head = new Uint8Array(Math.ceil(body / RECORD_BYTES) * RECORD_BYTES);
+  const view = new DataView(head.buffer);
+  head.set(encoder.encode(LOG_MAGIC), 0);
+  view.setUint32(8, LOG_VERSION, true);
+  view.setUint32(12, strings.length, true);
+  view.setUint32(16, sections.length, true);
+  view.setUint32(20, stringBytes, true);
+  view.setBigUint64(24, BigInt(counts.reduce((sum, count) => sum + count, 0)), true);
+  let at = HEADER_BYTES;
+  for (const text of texts) {
+    view.setUint16(at, text.length, true);
+    head.set(text, at + 2);
+    at += 2 + text.length;
+  }
+  sections.forEach((section, i) => {
+    view.setUint16(at, numberOf.get(section.name) as number, true);
+    view.setBigUint64(at + 8, BigInt(counts[i]), true);
+    at += 16;
+  });
+  return head;
+}
+
+function mergeSection(
+  section: LogSection,
+  numberOf: ReadonlyMap<string, number>,
+  write: (bytes: Uint8Array) => void,
+): void {
+  const cursors = section.parts.map((part) => open(part, numberOf)).filter((cursor) => !cursor.done);
+  let out = new Uint8Array(256 * RECORD_BYTES);
+  let used = 0;
+  while (cursors.length > 0) {
+    let best = cursors[0];
+    for (const cursor of cursors) if (before(cursor, best)) best = cursor;
+    const records = 1 + best.view.getUint32(best.at + RECORD.length, true);
+    if (used + records * RECORD_BYTES > out.length) {
+      write(out.subarray(0, used));
+      used = 0;
+      if (records * RECORD_BYTES > out.length) out = new Uint8Array(records * RECORD_BYTES);
+    }
+    copyRun(best, records, out, used);
+    used += records * RECORD_BYTES;
+    best.at += records * RECORD_BYTES;
+    settle(best);
+    if (best.done) cursors.splice(cursors.indexOf(best), 1);
+  }
+  write(out.subarray(0, used));
+}
+
+function open(part: LogPart, numberOf: ReadonlyMap<string, number>): Cursor {
+  const bytes = new Uint8Array(0);
+  const cursor: Cursor = {
+    chunks: part.chunks()[Symbol.iterator](),
+    bytes,
+    view: new DataView(bytes.buffer),
+    at: 0,
+    numbers: Uint16Array.from(part.strings, (text) => numberOf.get(text) as number),
+    startLow: 0,
+    startHigh: 0,
+    core: 0,
+    done: false,
+  };
+  settle(cursor);
+  return cursor;
+}
+
+/** Reads the key of the run at the cursor, fetching the next chunk when needed. */
+function settle(cursor: Cursor): void {
+  while (cursor.at >= cursor.bytes.length) {
+    const next = cursor.chunks.next();
+    if (next.done) {
+      cursor.done = true;
+      return;
+    }
+    cursor.bytes = next.value;
+    cursor.view = new DataView(next.value.buffer, next.value.byteOffset, next.value.byteLength);
+    cursor.at = 0;
+  }
+  const { view, at } = cursor;
+  if (view.getUint16(at + RECORD.kind, true) !== RECORD_RUN) {
+    throw new Error('event log: a record stands outside of a run');
+  }
+  cursor.startLow = view.getUint32(at + RECORD.timePs, true);
+  cursor.startHigh = view.getUint32(at + RECORD.timePs + 4, true);
+  cursor.core = cursor.numbers[view.getUint16(at + RECORD.core, true)];
+}
+
+function before(x: Cursor, y: Cursor): boolean {
+  if (x.startHigh !== y.startHigh) return x.startHigh < y.startHigh;
+  if (x.startLow !== y.startLow) return x.startLow < y.startLow;
+  return x.core < y.core;
+}
+
+function copyRun(cursor: Cursor, records: number, out: Uint8Array, to: number): void {
+  out.set(cursor.bytes.subarray(cursor.at, cursor.at + records * RECORD_BYTES), to);
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  for (let i = 0; i < records; i++) {
+    const at = to + i * RECORD_BYTES;
+    view.setUint16(at + RECORD.stage, cursor.numbers[view.getUint16(at + RECORD.stage, true)], true);
+    view.setUint16(at + RECORD.core, cursor.numbers[view.getUint16(at + RECORD.core, true)], true);
+    if (view.getUint16(at + RECORD.kind, true) === RECORD_NOTE) {
+      view.setUint16(at + RECORD.text, cursor.numbers[view.getUint16(at + RECORD.text, true)], true);
+    }
+  }
+}
