@@ -1,5 +1,10 @@
 export { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from './addresses.ts';
 export { build, buildInto, builtLength } from './build.ts';
+export { CaptureError } from './capture-error.ts';
+export type { CaptureInterface, CaptureOption, CaptureReader } from './capture-reader.ts';
+export { LINKTYPE_ETHERNET } from './capture-reader.ts';
+export type { CaptureFrame, PcapngFrame, PcapngInterface, PcapWriterOptions } from './capture-writer.ts';
+export { PcapngWriter, PcapWriter } from './capture-writer.ts';
 export {
   addSums,
   finishChecksum,
@@ -101,6 +106,7 @@ export type {
 } from './layers.ts';
 export type { ParsedPacket } from './parse.ts';
 export { findLayer, parse } from './parse.ts';
+export { readCapture } from './read-capture.ts';
 export {
   HASH_REPORT_IPV4,
   HASH_REPORT_IPV6,
