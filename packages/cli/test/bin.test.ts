@@ -62,6 +62,22 @@ describe('the vhostlab command', () => {
     expect(stderr).toContain('Usage: vhostlab');
   });
 
+  it('lists what this installation has', () => {
+    expect(vhostlab('list', 'backends').stdout).toMatch(/^vhost-net .*\nvhost-user .*\nvfio .*\nvdpa .*$/m);
+    const workloads = JSON.parse(vhostlab('list', 'workloads', '--json').stdout);
+    expect(workloads.map(({ name }: { name: string }) => name)).toEqual([
+      'tx',
+      'rx',
+      'pvp',
+      'v2v',
+      'rr',
+      'stream',
+    ]);
+    const { status, stdout } = vhostlab('list', 'profiles', '--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toContainEqual({ name: 'reference', description: expect.any(String) });
+  });
+
   it('describes the machine as JSON', () => {
     const { status, stdout } = vhostlab('doctor', '--json');
     expect(status).toBe(0);

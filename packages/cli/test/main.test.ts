@@ -51,12 +51,12 @@ describe('main', () => {
 
 describe('list', () => {
   const catalogue = {
-    backends: () => [
+    backends: async () => [
       { name: 'vhost-net', description: 'kernel worker' },
       { name: 'vdpa', description: 'the NIC' },
     ],
-    profiles: () => [],
-    workloads: () => [{ name: 'pvp', description: 'through the guest and back' }],
+    profiles: async () => [],
+    workloads: async () => [{ name: 'pvp', description: 'through the guest and back' }],
   };
 
   async function list(...args: string[]): Promise<string> {
@@ -80,7 +80,7 @@ describe('list', () => {
   });
 
   it('prints JSON', async () => {
-    expect(JSON.parse(await list('workloads', '--json'))).toEqual(catalogue.workloads());
+    expect(JSON.parse(await list('workloads', '--json'))).toEqual(await catalogue.workloads());
   });
 });
 

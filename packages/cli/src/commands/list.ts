@@ -1,7 +1,9 @@
 import { Argument, type Command } from 'commander';
-import { CATALOGUE_KINDS, type Catalogue, type CatalogueKind, labCatalogue } from '../catalogue.ts';
+import type { Catalogue, CatalogueKind } from '../catalogue.ts';
 import type { Io } from '../io.ts';
 import { renderTable } from '../table.ts';
+
+const KINDS: readonly CatalogueKind[] = ['backends', 'profiles', 'workloads'];
 
 export const examples = [
   ['vhostlab list profiles', 'the machines whose costs a run in virtual time can charge'],
@@ -11,15 +13,15 @@ export const examples = [
 export function register(
   program: Command,
   io: Io,
-  loadCatalogue: () => Promise<Catalogue> = labCatalogue,
+  loadCatalogue: () => Promise<Catalogue> = loadInstalled,
 ): void {
   program
     .command('list')
     .description('list back ends, cost profiles or workloads')
-    .addArgument(new Argument('<kind>', 'what to list').choices(CATALOGUE_KINDS))
+    .addArgument(new Argument('<kind>', 'what to list').choices(KINDS))
     .option('--json', 'print one JSON array')
     .action(async (kind: CatalogueKind, options: { json?: boolean }) => {
-      const entries = (await loadCatalogue())[kind]();
+      const entries = await (await loadCatalogue())[kind]();
       if (options.json === true) {
         io.out(`${JSON.stringify(entries, null, 2)}\n`);
         return;
@@ -27,4 +29,8 @@ export function register(
       const rows = entries.map(({ name, description }) => [name, description]);
       io.out(renderTable([{ title: 'name' }, { title: 'description' }], rows));
     });
+}
+
+async function loadInstalled(): Promise<Catalogue> {
+  return (await import('../catalogue.ts')).installedCatalogue;
 }
