@@ -1,3 +1,6 @@
+import type { TrafficSpec } from './traffic-spec.ts';
+import type { WorkloadName } from './workloads.ts';
+
 /** The four back ends that a run compares. */
 export const BACKENDS = ['vhost-net', 'vhost-user', 'vfio', 'vdpa'] as const;
 export type BackendName = (typeof BACKENDS)[number];
@@ -33,7 +36,7 @@ export interface Offloads {
 /** One run as every service sees it: plain data, the same for all of them. */
 export interface ScenarioConfig {
   backend: BackendName;
-  workload: 'tx' | 'rx' | 'pvp' | 'v2v' | 'rr' | 'stream';
+  workload: WorkloadName;
   /** 2 for v2v, else 1. */
   guests: number;
   /** Queue pairs per guest, 1..16; each brings one vCPU and one vhost worker or PMD core. */
@@ -49,7 +52,9 @@ export interface ScenarioConfig {
   nic: { pcie: PcieLink; rateGbps: number };
   /** Bridge flows, one ovs-ofctl style line each. */
   flows: string[];
-  traffic: import('./traffic-spec.ts').TrafficSpec;
+  traffic: TrafficSpec;
+  /** traffic of kind pcap: the capture's bytes in base64. */
+  capture?: string;
   faults: PacketFault[];
   seed: number;
 }

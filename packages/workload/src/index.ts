@@ -1,0 +1,47 @@
+export type { Endpoints } from './endpoints.ts';
+export { DEFAULT_ENDPOINTS } from './endpoints.ts';
+export { destinationHostOf, destinationPortOf, MAX_FLOWS, sourceHostOf, sourcePortOf } from './flows.ts';
+export { combineFrameHashes, FrameHasher } from './frame-hasher.ts';
+export { MAX_FRAME_SIZE_BYTES, MIN_FRAME_SIZE_BYTES, parseFrameSizes } from './frame-sizes.ts';
+export type { FrameOffload, FrameSource } from './frame-source.ts';
+export {
+  FCS_BYTES,
+  frameBytesWithFcs,
+  frameGbps,
+  lineRatePps,
+  MIN_WIRE_FRAME_BYTES,
+  WIRE_OVERHEAD_BYTES,
+  wireBytes,
+} from './line-rate.ts';
+export type { Mix } from './mixes.ts';
+export { formatGenome, NAMED_MIXES, parseGenome, RFC2544_SIZES } from './mixes.ts';
+export type { TemplateShape } from './network-layers.ts';
+export type { Arrival, Pacer } from './pacer.ts';
+export { createPacer } from './pacer.ts';
+export type { PcapReplay } from './pcap-source.ts';
+export { PcapSource } from './pcap-source.ts';
+export { Prng } from './prng.ts';
+export type { Rate } from './rate.ts';
+export { parseRate } from './rate.ts';
+export { readSequence, reflect, swapMacs } from './reply.ts';
+export {
+  BACKENDS,
+  type BackendName,
+  type Offloads,
+  PAGE_SIZES,
+  type PacketFault,
+  type PageSize,
+  PCIE_LINKS,
+  type PcieLink,
+  type ScenarioConfig,
+} from './scenario.ts';
+export type { Sharing } from './sharing.ts';
+export type { TcpStream } from './tcp-stream-source.ts';
+export { DEFAULT_MSS_BYTES, TcpStreamSource } from './tcp-stream-source.ts';
+export type { SourceOptions, TrafficSpec } from './traffic-spec.ts';
+export { createSource } from './traffic-spec.ts';
+export type { UdpStream } from './udp-source.ts';
+export { UdpSource } from './udp-source.ts';
+export { SEQUENCE_BYTES } from './udp-template.ts';
+export type { Workload, WorkloadName } from './workloads.ts';
+export { listWorkloads } from './workloads.ts';
