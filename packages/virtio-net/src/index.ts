@@ -1,3 +1,44 @@
+export {
+  completeChecksum,
+  pseudoHeaderSum,
+  requestChecksum,
+  requestSegmentation,
+  transportChecksumOk,
+} from './checksum-offload.ts';
+export {
+  CTRL_ANNOUNCE,
+  CTRL_CLASS,
+  CTRL_ERR,
+  CTRL_GUEST_OFFLOADS,
+  CTRL_HEADER_BYTES,
+  CTRL_MAC,
+  CTRL_MQ,
+  CTRL_NOTF_COAL,
+  CTRL_OK,
+  CTRL_RX,
+  CTRL_VLAN,
+} from './control-commands.ts';
+export {
+  encodeAnnounceAck,
+  encodeCoalescing,
+  encodeGuestOffloads,
+  encodeHash,
+  encodeMacAddress,
+  encodeMacTable,
+  encodeQueueCoalescing,
+  encodeQueueCoalescingGet,
+  encodeQueuePairs,
+  encodeRss,
+  encodeRxMode,
+  encodeVlan,
+  type RssConfig,
+} from './control-encode.ts';
+export {
+  type Coalescing,
+  type ControlCallbacks,
+  ControlQueue,
+  type ControlRefusal,
+} from './control-queue.ts';
 export { FeatureSet } from './feature-set.ts';
 export {
   FEATURES,
@@ -31,6 +72,24 @@ export {
   writeHeader,
   writeNumBuffers,
 } from './header.ts';
+export {
+  checkHeader,
+  HEADER_CSUM_NOT_NEGOTIATED,
+  HEADER_CSUM_RANGE,
+  HEADER_ECN_NOT_NEGOTIATED,
+  HEADER_FAULTS,
+  HEADER_FRAME_LONG,
+  HEADER_FRAME_SHORT,
+  HEADER_GSO_NOT_NEGOTIATED,
+  HEADER_GSO_SIZE,
+  HEADER_GSO_TYPE,
+  HEADER_GSO_WITHOUT_CSUM,
+  HEADER_HDR_LEN,
+  HEADER_OK,
+  type HeaderRules,
+  receiveRules,
+  transmitRules,
+} from './header-check.ts';
 export { MsixTable } from './msix.ts';
 export {
   type AckFault,
@@ -85,6 +144,8 @@ export {
   type PciBarLayout,
 } from './pci-layout.ts';
 export { PciQueue } from './pci-queue.ts';
+export { MAC_TABLE_ENTRIES, ReceiveFilter } from './receive-filter.ts';
+export { ReceiveSteering } from './receive-steering.ts';
 export {
   type RegisterAccess,
   type RegisterFile,
@@ -93,6 +154,24 @@ export {
   runAccesses,
   writeRegister,
 } from './register-access.ts';
+export {
+  type CopyMemory,
+  gather,
+  MERGE_NEEDS_MORE,
+  MERGE_TOO_SMALL,
+  type ReceiveChains,
+  RxMerge,
+} from './rx-merge.ts';
+export {
+  SEGMENT_FAULTS,
+  SEGMENT_FRAGMENT,
+  SEGMENT_HEADERS,
+  SEGMENT_OK,
+  SEGMENT_SIZE,
+  SEGMENT_TYPE,
+  Segmenter,
+  segment,
+} from './segmenter.ts';
 export {
   STATUS_ACKNOWLEDGE,
   STATUS_DRIVER,

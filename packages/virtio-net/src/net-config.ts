@@ -1,4 +1,5 @@
 import { bytes, defineLayout, u8, u16, u32 } from '@vhostlab/layout';
+import { HASH_TYPES_ALL } from '@vhostlab/packet';
 
 /** struct virtio_net_config (virtio 1.3, 5.1.4). */
 export const NET_CONFIG = defineLayout('virtio_net_config', 28, {
@@ -37,7 +38,7 @@ export interface NetConfigOptions {
   rssMaxKeyBytes?: number;
   /** Entries, a power of two, at least 128, which is the default. */
   rssMaxTableEntries?: number;
-  /** Bits of the hash types that the device can calculate; default all nine. */
+  /** Bits of the hash types that the device can calculate; default all but the _EX ones. */
   hashTypes?: number;
 }
 
@@ -53,6 +54,7 @@ export interface ConfigSpace {
 export class NetConfig implements ConfigSpace {
   readonly #bytes = new Uint8Array(NET_CONFIG.$size);
   readonly #view = new DataView(this.#bytes.buffer);
+  readonly #ownMac: Uint8Array;
   #generation = 0;
   #changed = false;
 
@@ -63,7 +65,8 @@ export class NetConfig implements ConfigSpace {
     const keyBytes = inRange('rssMaxKeyBytes', options.rssMaxKeyBytes ?? 40, 40, 255);
     const entries = inRange('rssMaxTableEntries', options.rssMaxTableEntries ?? 128, 128, 0x8000);
     if (options.mac.length !== 6) throw new RangeError(`mac has ${options.mac.length} bytes, not 6`);
-    this.#bytes.set(Array.from(options.mac), NET_CONFIG.mac);
+    this.#ownMac = Uint8Array.from(options.mac);
+    this.#bytes.set(this.#ownMac, NET_CONFIG.mac);
     this.#view.setUint16(NET_CONFIG.status, options.linkUp === false ? 0 : NET_S_LINK_UP, true);
     this.#view.setUint16(NET_CONFIG.max_virtqueue_pairs, pairs, true);
     this.#view.setUint16(NET_CONFIG.mtu, mtu, true);
@@ -71,7 +74,7 @@ export class NetConfig implements ConfigSpace {
     this.#bytes[NET_CONFIG.duplex] = options.speedMbps === undefined ? DUPLEX_UNKNOWN : DUPLEX_FULL;
     this.#bytes[NET_CONFIG.rss_max_key_size] = keyBytes;
     this.#view.setUint16(NET_CONFIG.rss_max_indirection_table_length, entries, true);
-    this.#view.setUint32(NET_CONFIG.supported_hash_types, options.hashTypes ?? 0x1ff, true);
+    this.#view.setUint32(NET_CONFIG.supported_hash_types, options.hashTypes ?? HASH_TYPES_ALL, true);
   }
 
   read(offset: number, width: number): number {
@@ -130,6 +133,11 @@ export class NetConfig implements ConfigSpace {
   /** Takes six bytes at `at` of `u8` as the device's address. */
   setMac(u8: Uint8Array, at: number): void {
     for (let i = 0; i < 6; i++) this.#store8(NET_CONFIG.mac + i, u8[at + i]);
+  }
+
+  /** Takes back what drivers set: the address that the device was made with. */
+  resetMac(): void {
+    this.setMac(this.#ownMac, 0);
   }
 
   /** Sets the link state; true when it changed, and then the driver is to be notified. */

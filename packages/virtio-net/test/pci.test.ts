@@ -228,7 +228,7 @@ describe('device configuration', () => {
     const { device, config } = makeDevice();
     const bytes = runAccesses(readDeviceConfig(device.layout, 28), device);
     expect(Buffer.from(bytes).toString('hex')).toBe(
-      '525400123456' + '0100' + '0200' + 'dc05' + 'ffffffff' + 'ff' + '28' + '8000' + 'ff010000' + '00000000',
+      '525400123456' + '0100' + '0200' + 'dc05' + 'ffffffff' + 'ff' + '28' + '8000' + '3f000000' + '00000000',
     );
     expect(config.copyBytes()).toEqual(bytes);
   });
