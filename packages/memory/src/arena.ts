@@ -11,6 +11,7 @@ export class Arena {
   readonly i32: Int32Array;
   readonly b64: BigUint64Array;
   #next = 64;
+  #limit: number;
 
   /** `buffer`: whole pages; the caller allocates it (plain, shared or mapped memory). */
   constructor(buffer: ArrayBufferLike) {
@@ -20,6 +21,17 @@ export class Arena {
     this.u32 = new Uint32Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.b64 = new BigUint64Array(buffer);
+    this.#limit = this.u8.length;
+  }
+
+  /** The same memory, handing out only the `bytes` from `offset` on (a window that others see, for example). */
+  within(offset: number, bytes: number): Arena {
+    if (offset + bytes > this.#limit)
+      throw new RangeError(`${bytes} bytes at ${offset} are not in the arena`);
+    const part = new Arena(this.buffer);
+    part.#next = offset;
+    part.#limit = offset + bytes;
+    return part;
   }
 
   get sizeBytes(): number {
@@ -37,8 +49,8 @@ export class Arena {
   alloc(bytes: number, align = 64): number {
     const at = Math.ceil(this.#next / align) * align;
     const size = (bytes + 7) & ~7;
-    if (at + size > this.u8.length) {
-      throw new RangeError(`arena is full: ${bytes} bytes asked, ${this.u8.length - at} left`);
+    if (at + size > this.#limit) {
+      throw new RangeError(`arena is full: ${bytes} bytes asked, ${this.#limit - at} left`);
     }
     this.#next = at + size;
     return at;
