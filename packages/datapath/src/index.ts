@@ -20,6 +20,14 @@ export * from './execute.ts';
 export { KeyExtractor } from './extract.ts';
 export { type FlowStats, FlowTable } from './flow-table.ts';
 export { finish, flowHash, mix } from './hash.ts';
+export { DatapathHost, type PortOutput } from './host/datapath-host.ts';
+export {
+  NIC_REGISTERS,
+  NIC_VECTOR_RX,
+  NicPort,
+  type NicPortOptions,
+  nicPortWindowBytes,
+} from './host/nic-port.ts';
 export type { KernelLookupOptions } from './kernel-lookup.ts';
 export * from './key.ts';
 export * from './lookup.ts';

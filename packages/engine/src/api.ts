@@ -64,7 +64,7 @@ export interface MemoryEnd {
   notify(vector: number): void;
   /** Takes the notifications that are visible, as a bit mask, and clears them. */
   takeNotified(): number;
-  /** Posted register write at `offset` of the other end, `width` 1, 2, 4 or 8 bytes. */
+  /** Posted register write (a doorbell is one; it publishes what was covered) at `offset` of the other end, `width` 1, 2, 4 or 8 bytes. */
   write(offset: number, width: number, value: number): void;
   /** Register read; completes one round trip later. */
   read(offset: number, width: number): Ticket;

@@ -91,7 +91,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   }
 
   notify(vector: number): void {
-    this.#send(NOTIFY, vector, 0);
+    this.#send(NOTIFY, vector, 0, this.#capture ? this.#takeCovers() : undefined);
   }
 
   takeNotified(): number {
@@ -101,7 +101,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   }
 
   write(offset: number, width: number, value: number): void {
-    this.#send(REGISTER_WRITE, offset * 16 + width, value);
+    this.#send(REGISTER_WRITE, offset * 16 + width, value, this.#capture ? this.#takeCovers() : undefined);
   }
 
   read(offset: number, width: number): Ticket {
