@@ -88,6 +88,11 @@ export function writeHeader(
   if (bytes === 20) writeHash(u8, at, 0, 0);
 }
 
+/** False for a header that asks for nothing, as most do: it needs neither reading nor checking. */
+export function hasOffload(u8: Uint8Array, at: number): boolean {
+  return (u8[at] | u8[at + 1]) !== 0;
+}
+
 /** Reads the six offload fields of the header at `at` into `fields`. */
 export function readHeader(u8: Uint8Array, at: number, fields: HeaderFields): void {
   fields.flags = u8[at];

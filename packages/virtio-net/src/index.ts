@@ -60,6 +60,7 @@ export {
   HDR_F_RSC_INFO,
   type HeaderBytes,
   type HeaderFields,
+  hasOffload,
   headerBytes,
   minimumReceiveBytes,
   NO_OFFLOAD,

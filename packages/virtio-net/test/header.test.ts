@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   FeatureSet,
+  hasOffload,
   headerBytes,
   minimumReceiveBytes,
   NO_OFFLOAD,
@@ -43,6 +44,15 @@ describe('header bytes', () => {
     writeHash(memory, 1, 0x89abcdef, 2);
     expect(Buffer.from(memory.subarray(11, 22)).toString('hex')).toBe('0100efcdab8902000000ee');
     expect([readHashValue(memory, 1), readHashReport(memory, 1)]).toEqual([0x89abcdef, 2]);
+  });
+
+  it('show at once whether they ask for anything', () => {
+    const memory = new Uint8Array(12);
+    expect(hasOffload(memory, 0)).toBe(false);
+    writeHeader(memory, 0, 12, { ...NO_OFFLOAD, flags: 1 }, 0);
+    expect(hasOffload(memory, 0)).toBe(true);
+    writeHeader(memory, 0, 12, { ...NO_OFFLOAD, gsoType: 1 }, 0);
+    expect(hasOffload(memory, 0)).toBe(true);
   });
 
   it('end after 10 bytes for legacy drivers', () => {

@@ -127,6 +127,48 @@ describe('virtio-pci initialisation', () => {
 });
 
 describe('virtio-pci operation', () => {
+  it('has its fields where virtio 1.3, 4.1.4.3 has them', () => {
+    const { device } = makeDevice({ offers: FeatureSet.of('MAC', 'VERSION_1', 'RING_RESET') });
+    expect(device.readRegister(0x04, 4)).toBe(1 << 5);
+    device.writeRegister(0x00, 4, 1);
+    expect(device.readRegister(0x04, 4)).toBe(0x101);
+    device.writeRegister(0x00, 4, 2);
+    expect(device.readRegister(0x04, 4)).toBe(0);
+    device.writeRegister(0x14, 1, 3);
+    device.writeRegister(0x08, 4, 1);
+    device.writeRegister(0x0c, 4, 0x101);
+    device.writeRegister(0x14, 1, 11);
+    expect([
+      device.readRegister(0x14, 1),
+      device.readRegister(0x12, 2),
+      device.readRegister(0x15, 1),
+    ]).toEqual([11, 5, 0]);
+    expect(device.readRegister(0x10, 2)).toBe(0xffff);
+    device.writeRegister(0x16, 2, 3);
+    device.writeRegister(0x18, 2, 64);
+    device.writeRegister(0x1a, 2, 4);
+    device.writeRegister(0x20, 4, 0x1000);
+    device.writeRegister(0x24, 4, 0x2);
+    device.writeRegister(0x28, 8, 0x3_0000_4000);
+    device.writeRegister(0x30, 4, 0x5000);
+    device.writeRegister(0x1c, 2, 1);
+    const { size, vector, enabled, descriptorArea, driverArea, deviceArea } = device.queues[3];
+    expect({ size, vector, enabled, descriptorArea, driverArea, deviceArea }).toEqual({
+      size: 64,
+      vector: 4,
+      enabled: true,
+      descriptorArea: 0x2_0000_1000,
+      driverArea: 0x3_0000_4000,
+      deviceArea: 0x5000,
+    });
+    expect([device.readRegister(0x1e, 2), device.readRegister(0x38, 2)]).toEqual([3, 3]);
+    device.writeRegister(0x3a, 2, 1);
+    expect([device.readRegister(0x1c, 2), device.readRegister(0x18, 2)]).toEqual([0, 256]);
+    device.writeRegister(0x16, 2, 5);
+    expect(device.readRegister(0x18, 2)).toBe(0);
+    expect(Object.values(device.faults)).toEqual(Array(7).fill(0));
+  });
+
   it('passes notifications on and counts those that hit nothing', () => {
     const { device, log } = makeDevice();
     const result = start(device);
