@@ -68,7 +68,7 @@ async function compare(root: string, to: string, out: string, check: boolean): P
     const file = join(to, name);
     const bytes = await readFile(join(out, name));
     const committed = await readFile(join(root, file)).catch(() => null);
-    if (committed !== null && committed.equals(bytes)) {
+    if (committed?.equals(bytes)) {
       continue;
     }
     differences.push({ file, how: committed === null ? 'missing' : 'out of date' });

@@ -22,7 +22,7 @@ export class AddressError extends Error {
 export function parseAddress(text: string): Address {
   if (text.startsWith('unix:')) {
     const socketPath = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
-    if (!socketPath.startsWith('/')) {
+    if (!/^\/(?!\/)/.test(socketPath)) {
       throw new AddressError(`Address "${text}" needs an absolute path, as in unix:/run/vhostlab/nic.sock.`);
     }
     if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {

@@ -32,13 +32,16 @@ export function componentProgram<C>(
 ): ServiceProgram {
   const version = { major: 0, minor: 1, patch: 0 };
   const faults = (config: InstanceConfig): ConfigFault[] => {
-    let parsed: C;
+    let parsed: unknown;
     try {
-      parsed = JSON.parse(config.configJson) as C;
+      parsed = JSON.parse(config.configJson);
     } catch (error) {
       return [{ field: 'config_json', summary: `It is not JSON: ${(error as Error).message}.` }];
     }
-    return definition.check(parsed);
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+      return [{ field: 'config_json', summary: 'It is JSON, but not an object.' }];
+    }
+    return definition.check(parsed as C);
   };
   return {
     hello: { ...own, name: definition.name, version, clocks: [Clock.VIRTUAL] },

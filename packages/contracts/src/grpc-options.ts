@@ -1,5 +1,10 @@
-import type { ChannelOptions } from '@grpc/grpc-js';
+import { type ChannelOptions, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { MAX_MESSAGE_BYTES } from './transport.ts';
+
+// What goes wrong is thrown as one sentence; the library would print it to standard error as well.
+if (process.env.GRPC_VERBOSITY === undefined) {
+  setLogVerbosity(logVerbosity.NONE);
+}
 
 /** Trailing metadata of a failed call: an encoded ErrorDetail. */
 export const ERROR_DETAIL_KEY = 'vhostlab-error-bin';

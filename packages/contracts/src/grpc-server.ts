@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import type { DescMethod } from '@bufbuild/protobuf';
 import {
   Metadata,
@@ -106,14 +108,14 @@ function bindFailure(why: string, listen: string): string {
   if (why.includes('EACCES') || why.includes('EPERM')) {
     return `Listening at ${listen} is not permitted; choose a port above 1023 or a folder that you may write to.`;
   }
-  if (why.includes('ENOENT')) {
-    return `The folder of the socket ${listen} does not exist; create it first.`;
-  }
   return `Listening at ${listen} failed: ${why.replace(/\s+/g, ' ')}.`;
 }
 
 /** A socket file that nobody listens at is left over from a killed process; one with a listener stays. */
 async function removeStaleSocket(path: string, listen: string): Promise<void> {
+  if (!existsSync(dirname(path))) {
+    throw new AddressError(`The folder of the socket ${listen} does not exist; create it first.`);
+  }
   const answer = await new Promise<string>((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {

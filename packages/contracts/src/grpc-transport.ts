@@ -137,8 +137,12 @@ class GrpcCall implements RawCall {
       return fromWireStatus(this.#method, { code, message: error.details, detail });
     }
     if (code === 'UNAVAILABLE') {
-      const why = error.details.replace(/^.*Last error: /, '').replace(/\. Resolution note:.*$/, '');
-      return callError(this.#method, code, `No service answers at ${this.#address.target} (${why}).`);
+      const why = error.details
+        .replace(/^.*Last error: (Error: )?/, '')
+        .replace(/\. Resolution note:.*$/, '');
+      const reached = !/No connection established|ECONNREFUSED|ENOENT|Name resolution/.test(error.details);
+      const what = reached ? 'The connection was lost to' : 'No service answers at';
+      return callError(this.#method, code, `${what} ${this.#address.target} (${why}).`);
     }
     return callError(this.#method, code === 'OK' ? 'UNKNOWN' : code, error.details);
   }

@@ -44,6 +44,7 @@ export { MessageQueue } from './message-queue.ts';
 export { fromPlanPart, toPlanPart } from './plan-part.ts';
 export { type Implementation, implement } from './serve-call.ts';
 export { type Recovery, STATUS, type StatusCode, type StatusEntry, statusName } from './status.ts';
+export { withSpan } from './tracing.ts';
 export {
   type CallMetadata,
   MAX_MESSAGE_BYTES,

@@ -9,19 +9,20 @@ import {
 import { ContractError } from './errors.ts';
 import {
   ChannelKind,
+  ChannelSide,
   CoreAccount,
   CoreMode,
-  EndRole,
   type PlanPart,
   PlanPartSchema,
 } from './gen/vhostlab/common/v1/plan_pb.ts';
+import { toNumber } from './uint64.ts';
 
 const MODES = { poll: CoreMode.POLL, wait: CoreMode.WAIT, hardware: CoreMode.HARDWARE } as const;
 const ACCOUNTS = { host: CoreAccount.HOST, guest: CoreAccount.GUEST, none: CoreAccount.NONE } as const;
 const KINDS = { memory: ChannelKind.MEMORY, link: ChannelKind.LINK, control: ChannelKind.CONTROL } as const;
-const SIDES = { a: EndRole.DRIVER, b: EndRole.DEVICE } as const;
+const SIDES = { a: ChannelSide.A, b: ChannelSide.B } as const;
 
-/** The answer of Create for a component that the engine runs. Side `a` of a channel is its driver. */
+/** The answer of Create for a component that the engine runs. */
 export function toPlanPart(component: ComponentPlan): MessageInitShape<typeof PlanPartSchema> {
   return {
     cores: component.cores.map((core) => ({
@@ -37,13 +38,13 @@ export function toPlanPart(component: ComponentPlan): MessageInitShape<typeof Pl
       name: end.end,
       core: end.core,
       kind: KINDS[end.kind],
-      role: SIDES[end.side],
-      attachesTo: end.channel,
+      side: SIDES[end.side],
+      channel: end.channel,
       queueSizes: end.queueSizes ?? [],
       window: end.window ?? '',
       capacityFrames: end.capacity ?? 0,
       bufferBytes: end.bufferBytes ?? 0,
-      latencyConstant: end.latency,
+      latencyClass: end.latency,
     })),
   };
 }
@@ -57,21 +58,21 @@ export function fromPlanPart(part: PlanPart, service: string): ComponentPlan {
         id: core.id,
         service,
         module: core.module,
-        config: JSON.parse(core.configJson),
+        config: parseConfig(core.configJson, core.id),
         mode: nameOf(MODES, core.mode, `mode of core ${core.id}`),
         account: nameOf(ACCOUNTS, core.account, `account of core ${core.id}`),
         ...(core.wakeOp === '' ? {} : { wakeOp: core.wakeOp }),
       }),
     ),
-    windows: windows.map(({ id, sizeBytes }) => ({ id, owner: service, bytes: Number(sizeBytes) })),
+    windows: windows.map(({ id, sizeBytes }) => ({ id, owner: service, bytes: toNumber(sizeBytes) })),
     ends: ends.map(
       (end): EndPlan => ({
-        channel: end.attachesTo,
+        channel: end.channel,
         kind: nameOf(KINDS, end.kind, `kind of end ${end.core}/${end.name}`),
-        side: nameOf(SIDES, end.role, `role of end ${end.core}/${end.name}`),
+        side: nameOf(SIDES, end.side, `side of end ${end.core}/${end.name}`),
         core: end.core,
         end: end.name,
-        latency: latencyClass(end.latencyConstant, end.name),
+        latency: latencyClass(end.latencyClass, end.name),
         ...(end.window === '' ? {} : { window: end.window }),
         ...(end.queueSizes.length === 0 ? {} : { queueSizes: end.queueSizes }),
         ...(end.capacityFrames === 0 ? {} : { capacity: end.capacityFrames }),
@@ -86,6 +87,17 @@ function nameOf<K extends string>(table: Record<K, number>, value: number, what:
   if (name === undefined)
     throw new ContractError('INVALID_ARGUMENT', `The ${what} is ${value}, which means nothing.`);
   return name;
+}
+
+function parseConfig(json: string, core: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new ContractError('INVALID_ARGUMENT', `The configuration of core ${core} is not JSON: ${why}.`, {
+      cause,
+    });
+  }
 }
 
 function latencyClass(name: string, end: string): LatencyClass {

@@ -67,6 +67,29 @@ export function startServerSpan(
   return callSpan(span, trace.setSpan(parent, span));
 }
 
+/**
+ * Runs `work` in a span of its own, the parent of all calls made meanwhile: a whole run, a phase of it. A failure is
+ * recorded and thrown on. Without a provider the global one is used.
+ */
+export async function withSpan<T>(
+  provider: TracerProvider | undefined,
+  name: string,
+  attributes: Attributes,
+  work: () => Promise<T>,
+): Promise<T> {
+  const span = (provider ?? trace).getTracer(TRACER_NAME).startSpan(name, { attributes });
+  try {
+    return await context.with(trace.setSpan(context.active(), span), work);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    span.setAttribute('error.type', error instanceof ContractError ? error.code : 'INTERNAL');
+    span.setStatus({ code: SpanStatusCode.ERROR, message });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
 function start(
   provider: TracerProvider | undefined,
   method: DescMethod,

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vhostlab/common/v1/plan.proto.
  */
 export const file_vhostlab_common_v1_plan: GenFile = /*@__PURE__*/
-  fileDesc("Ch12aG9zdGxhYi9jb21tb24vdjEvcGxhbi5wcm90bxISdmhvc3RsYWIuY29tbW9uLnYxIpoBCg5JbnN0YW5jZUNvbmZpZxIKCgJpZBgBIAEoCRITCgtjb25maWdfanNvbhgCIAEoCRIoCgVjbG9jaxgDIAEoDjIZLnZob3N0bGFiLmNvbW1vbi52MS5DbG9jaxIMCgRzZWVkGAQgASgEEi8KBXBlZXJzGAUgAygLMiAudmhvc3RsYWIuY29tbW9uLnYxLlBlZXJJbnN0YW5jZSJeCgxQZWVySW5zdGFuY2USDAoEcm9sZRgBIAEoCRIKCgJpZBgCIAEoCRI0CgxjYXBhYmlsaXRpZXMYAyADKAsyHi52aG9zdGxhYi5jb21tb24udjEuQ2FwYWJpbGl0eSKqAQoIQ29yZVBsYW4SCgoCaWQYASABKAkSDgoGbW9kdWxlGAIgASgJEhMKC2NvbmZpZ19qc29uGAMgASgJEioKBG1vZGUYBCABKA4yHC52aG9zdGxhYi5jb21tb24udjEuQ29yZU1vZGUSMAoHYWNjb3VudBgFIAEoDjIfLnZob3N0bGFiLmNvbW1vbi52MS5Db3JlQWNjb3VudBIPCgd3YWtlX29wGAYgASgJIiwKCldpbmRvd1BsYW4SCgoCaWQYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCKFAgoKQ2hhbm5lbEVuZBIMCgRuYW1lGAEgASgJEgwKBGNvcmUYAiABKAkSLQoEa2luZBgDIAEoDjIfLnZob3N0bGFiLmNvbW1vbi52MS5DaGFubmVsS2luZBIpCgRyb2xlGAQgASgOMhsudmhvc3RsYWIuY29tbW9uLnYxLkVuZFJvbGUSEwoLYXR0YWNoZXNfdG8YBSABKAkSEwoLcXVldWVfc2l6ZXMYBiADKA0SDgoGd2luZG93GAcgASgJEhcKD2NhcGFjaXR5X2ZyYW1lcxgIIAEoDRIUCgxidWZmZXJfYnl0ZXMYCSABKA0SGAoQbGF0ZW5jeV9jb25zdGFudBgKIAEoCSI4CghOaWNRdWV1ZRILCgNuaWMYASABKAkSEAoIZnVuY3Rpb24YAiABKAkSDQoFcXVldWUYAyABKA0iXwoIUXVldWVFbmQSDQoFcXVldWUYASABKA0SDgoEc2VsZhgCIAEoCUgAEisKA25pYxgDIAEoCzIcLnZob3N0bGFiLmNvbW1vbi52MS5OaWNRdWV1ZUgAQgcKBXBsYWNlImYKDElubmVyQ2hhbm5lbBIKCgJpZBgBIAEoCRINCgVlbmRfYRgCIAEoCRINCgVlbmRfYhgDIAEoCRIVCg1sYXRlbmN5X2FiX3BzGAQgASgEEhUKDWxhdGVuY3lfYmFfcHMYBSABKAQi/gEKCFBsYW5QYXJ0EisKBWNvcmVzGAEgAygLMhwudmhvc3RsYWIuY29tbW9uLnYxLkNvcmVQbGFuEi8KB3dpbmRvd3MYAiADKAsyHi52aG9zdGxhYi5jb21tb24udjEuV2luZG93UGxhbhIsCgRlbmRzGAMgAygLMh4udmhvc3RsYWIuY29tbW9uLnYxLkNoYW5uZWxFbmQSLAoGcXVldWVzGAQgAygLMhwudmhvc3RsYWIuY29tbW9uLnYxLlF1ZXVlRW5kEjgKDmlubmVyX2NoYW5uZWxzGAUgAygLMiAudmhvc3RsYWIuY29tbW9uLnYxLklubmVyQ2hhbm5lbCplCghDb3JlTW9kZRIZChVDT1JFX01PREVfVU5TUEVDSUZJRUQQABISCg5DT1JFX01PREVfUE9MTBABEhIKDkNPUkVfTU9ERV9XQUlUEAISFgoSQ09SRV9NT0RFX0hBUkRXQVJFEAMqcQoLQ29yZUFjY291bnQSHAoYQ09SRV9BQ0NPVU5UX1VOU1BFQ0lGSUVEEAASFQoRQ09SRV9BQ0NPVU5UX0hPU1QQARIWChJDT1JFX0FDQ09VTlRfR1VFU1QQAhIVChFDT1JFX0FDQ09VTlRfTk9ORRADKnUKC0NoYW5uZWxLaW5kEhwKGENIQU5ORUxfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NIQU5ORUxfS0lORF9NRU1PUlkQARIVChFDSEFOTkVMX0tJTkRfTElOSxACEhgKFENIQU5ORUxfS0lORF9DT05UUk9MEAMqTQoHRW5kUm9sZRIYChRFTkRfUk9MRV9VTlNQRUNJRklFRBAAEhMKD0VORF9ST0xFX0RSSVZFUhABEhMKD0VORF9ST0xFX0RFVklDRRACKogBCg9Db250cm9sQ29udHJhY3QSIAocQ09OVFJPTF9DT05UUkFDVF9VTlNQRUNJRklFRBAAEhoKFkNPTlRST0xfQ09OVFJBQ1RfVkhPU1QQARIdChlDT05UUk9MX0NPTlRSQUNUX0RBVEFQQVRIEAISGAoUQ09OVFJPTF9DT05UUkFDVF9OSUMQA2IGcHJvdG8z", [file_vhostlab_common_v1_common]);
+  fileDesc("Ch12aG9zdGxhYi9jb21tb24vdjEvcGxhbi5wcm90bxISdmhvc3RsYWIuY29tbW9uLnYxIpoBCg5JbnN0YW5jZUNvbmZpZxIKCgJpZBgBIAEoCRITCgtjb25maWdfanNvbhgCIAEoCRIoCgVjbG9jaxgDIAEoDjIZLnZob3N0bGFiLmNvbW1vbi52MS5DbG9jaxIMCgRzZWVkGAQgASgEEi8KBXBlZXJzGAUgAygLMiAudmhvc3RsYWIuY29tbW9uLnYxLlBlZXJJbnN0YW5jZSJeCgxQZWVySW5zdGFuY2USDAoEcm9sZRgBIAEoCRIKCgJpZBgCIAEoCRI0CgxjYXBhYmlsaXRpZXMYAyADKAsyHi52aG9zdGxhYi5jb21tb24udjEuQ2FwYWJpbGl0eSKqAQoIQ29yZVBsYW4SCgoCaWQYASABKAkSDgoGbW9kdWxlGAIgASgJEhMKC2NvbmZpZ19qc29uGAMgASgJEioKBG1vZGUYBCABKA4yHC52aG9zdGxhYi5jb21tb24udjEuQ29yZU1vZGUSMAoHYWNjb3VudBgFIAEoDjIfLnZob3N0bGFiLmNvbW1vbi52MS5Db3JlQWNjb3VudBIPCgd3YWtlX29wGAYgASgJIiwKCldpbmRvd1BsYW4SCgoCaWQYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCKCAgoKQ2hhbm5lbEVuZBIMCgRuYW1lGAEgASgJEgwKBGNvcmUYAiABKAkSLQoEa2luZBgDIAEoDjIfLnZob3N0bGFiLmNvbW1vbi52MS5DaGFubmVsS2luZBItCgRzaWRlGAQgASgOMh8udmhvc3RsYWIuY29tbW9uLnYxLkNoYW5uZWxTaWRlEg8KB2NoYW5uZWwYBSABKAkSEwoLcXVldWVfc2l6ZXMYBiADKA0SDgoGd2luZG93GAcgASgJEhcKD2NhcGFjaXR5X2ZyYW1lcxgIIAEoDRIUCgxidWZmZXJfYnl0ZXMYCSABKA0SFQoNbGF0ZW5jeV9jbGFzcxgKIAEoCSI4CghOaWNRdWV1ZRILCgNuaWMYASABKAkSEAoIZnVuY3Rpb24YAiABKAkSDQoFcXVldWUYAyABKA0iXwoIUXVldWVFbmQSDQoFcXVldWUYASABKA0SDgoEc2VsZhgCIAEoCUgAEisKA25pYxgDIAEoCzIcLnZob3N0bGFiLmNvbW1vbi52MS5OaWNRdWV1ZUgAQgcKBXBsYWNlIsQBCghQbGFuUGFydBIrCgVjb3JlcxgBIAMoCzIcLnZob3N0bGFiLmNvbW1vbi52MS5Db3JlUGxhbhIvCgd3aW5kb3dzGAIgAygLMh4udmhvc3RsYWIuY29tbW9uLnYxLldpbmRvd1BsYW4SLAoEZW5kcxgDIAMoCzIeLnZob3N0bGFiLmNvbW1vbi52MS5DaGFubmVsRW5kEiwKBnF1ZXVlcxgEIAMoCzIcLnZob3N0bGFiLmNvbW1vbi52MS5RdWV1ZUVuZCplCghDb3JlTW9kZRIZChVDT1JFX01PREVfVU5TUEVDSUZJRUQQABISCg5DT1JFX01PREVfUE9MTBABEhIKDkNPUkVfTU9ERV9XQUlUEAISFgoSQ09SRV9NT0RFX0hBUkRXQVJFEAMqcQoLQ29yZUFjY291bnQSHAoYQ09SRV9BQ0NPVU5UX1VOU1BFQ0lGSUVEEAASFQoRQ09SRV9BQ0NPVU5UX0hPU1QQARIWChJDT1JFX0FDQ09VTlRfR1VFU1QQAhIVChFDT1JFX0FDQ09VTlRfTk9ORRADKnUKC0NoYW5uZWxLaW5kEhwKGENIQU5ORUxfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NIQU5ORUxfS0lORF9NRU1PUlkQARIVChFDSEFOTkVMX0tJTkRfTElOSxACEhgKFENIQU5ORUxfS0lORF9DT05UUk9MEAMqUwoLQ2hhbm5lbFNpZGUSHAoYQ0hBTk5FTF9TSURFX1VOU1BFQ0lGSUVEEAASEgoOQ0hBTk5FTF9TSURFX0EQARISCg5DSEFOTkVMX1NJREVfQhACKogBCg9Db250cm9sQ29udHJhY3QSIAocQ09OVFJPTF9DT05UUkFDVF9VTlNQRUNJRklFRBAAEhoKFkNPTlRST0xfQ09OVFJBQ1RfVkhPU1QQARIdChlDT05UUk9MX0NPTlRSQUNUX0RBVEFQQVRIEAISGAoUQ09OVFJPTF9DT05UUkFDVF9OSUMQA2IGcHJvdG8z", [file_vhostlab_common_v1_common]);
 
 /**
  * One component as the lab file describes it, for one service.
@@ -185,7 +185,7 @@ export const WindowPlanSchema: GenMessage<WindowPlan> = /*@__PURE__*/
   messageDesc(file_vhostlab_common_v1_plan, 3);
 
 /**
- * One end of a channel, offered by a service; the lab joins it with an end of the same kind.
+ * One end of a channel, offered by a service; the lab joins the two ends that name the same channel.
  *
  * @generated from message vhostlab.common.v1.ChannelEnd
  */
@@ -205,60 +205,61 @@ export type ChannelEnd = Message<"vhostlab.common.v1.ChannelEnd"> & {
   core: string;
 
   /**
-   * What the channel carries.
+   * What the channel carries; both ends say the same.
    *
    * @generated from field: vhostlab.common.v1.ChannelKind kind = 3;
    */
   kind: ChannelKind;
 
   /**
-   * Which side it is.
+   * Which side it is; the two ends differ.
    *
-   * @generated from field: vhostlab.common.v1.EndRole role = 4;
+   * @generated from field: vhostlab.common.v1.ChannelSide side = 4;
    */
-  role: EndRole;
+  side: ChannelSide;
 
   /**
-   * What it wants to be joined with, `<instance>/<port>`; empty when the lab file alone decides.
+   * Id of the channel, unique in the run; its other end has the same.
    *
-   * @generated from field: string attaches_to = 5;
+   * @generated from field: string channel = 5;
    */
-  attachesTo: string;
+  channel: string;
 
   /**
-   * Memory channels, driver side: sizes of the queues on it, in ring entries.
+   * Memory channels, at least one of the ends: sizes of the queues on it, in ring entries.
    *
    * @generated from field: repeated uint32 queue_sizes = 6;
    */
   queueSizes: number[];
 
   /**
-   * Memory channels, driver side: id of the window whose words travel on it.
+   * Memory channels, at least one of the ends: id of the window whose words travel on it.
    *
    * @generated from field: string window = 7;
    */
   window: string;
 
   /**
-   * Links: places in the receiver's buffer; 0 leaves it to the lab.
+   * Links: places in the receiver's buffer; 0 leaves it to the other end or the engine.
    *
    * @generated from field: uint32 capacity_frames = 8;
    */
   capacityFrames: number;
 
   /**
-   * Links: bytes of the receiver's buffer; 0 leaves it to the lab.
+   * Links: bytes of the receiver's buffer; 0 leaves it to the other end or the engine.
    *
    * @generated from field: uint32 buffer_bytes = 9;
    */
   bufferBytes: number;
 
   /**
-   * Name of a cost-profile constant that gives the latency towards this end in nanoseconds; empty: the lab decides.
+   * What the channel crosses: `coherent`, `dma`, `register`, `ring`, `wire`, `netlink`, `syscall` or `ipi`. The cost
+   * profile gives its latencies as `latency.<class>.ab` and `.ba`; both ends say the same.
    *
-   * @generated from field: string latency_constant = 10;
+   * @generated from field: string latency_class = 10;
    */
-  latencyConstant: string;
+  latencyClass: string;
 };
 
 /**
@@ -348,55 +349,6 @@ export const QueueEndSchema: GenMessage<QueueEnd> = /*@__PURE__*/
   messageDesc(file_vhostlab_common_v1_plan, 6);
 
 /**
- * A channel between two cores of the same instance.
- *
- * @generated from message vhostlab.common.v1.InnerChannel
- */
-export type InnerChannel = Message<"vhostlab.common.v1.InnerChannel"> & {
-  /**
-   * Id, unique in the run.
-   *
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * First end, as `<core>/<end>`; on memory channels the driver.
-   *
-   * @generated from field: string end_a = 2;
-   */
-  endA: string;
-
-  /**
-   * Second end, as `<core>/<end>`; on memory channels the device.
-   *
-   * @generated from field: string end_b = 3;
-   */
-  endB: string;
-
-  /**
-   * Latency from the first to the second end in picoseconds, at least 1.
-   *
-   * @generated from field: uint64 latency_ab_ps = 4;
-   */
-  latencyAbPs: bigint;
-
-  /**
-   * Latency from the second to the first end in picoseconds, at least 1.
-   *
-   * @generated from field: uint64 latency_ba_ps = 5;
-   */
-  latencyBaPs: bigint;
-};
-
-/**
- * Describes the message vhostlab.common.v1.InnerChannel.
- * Use `create(InnerChannelSchema)` to create a new message.
- */
-export const InnerChannelSchema: GenMessage<InnerChannel> = /*@__PURE__*/
-  messageDesc(file_vhostlab_common_v1_plan, 7);
-
-/**
  * All that one instance adds to the run plan.
  *
  * @generated from message vhostlab.common.v1.PlanPart
@@ -417,7 +369,7 @@ export type PlanPart = Message<"vhostlab.common.v1.PlanPart"> & {
   windows: WindowPlan[];
 
   /**
-   * Ends that the lab joins with other instances' ends.
+   * Ends of channels; the lab joins them with the ends that name the same channel, here or in another instance.
    *
    * @generated from field: repeated vhostlab.common.v1.ChannelEnd ends = 3;
    */
@@ -429,13 +381,6 @@ export type PlanPart = Message<"vhostlab.common.v1.PlanPart"> & {
    * @generated from field: repeated vhostlab.common.v1.QueueEnd queues = 4;
    */
   queues: QueueEnd[];
-
-  /**
-   * Channels between its own cores.
-   *
-   * @generated from field: repeated vhostlab.common.v1.InnerChannel inner_channels = 5;
-   */
-  innerChannels: InnerChannel[];
 };
 
 /**
@@ -443,7 +388,7 @@ export type PlanPart = Message<"vhostlab.common.v1.PlanPart"> & {
  * Use `create(PlanPartSchema)` to create a new message.
  */
 export const PlanPartSchema: GenMessage<PlanPart> = /*@__PURE__*/
-  messageDesc(file_vhostlab_common_v1_plan, 8);
+  messageDesc(file_vhostlab_common_v1_plan, 7);
 
 /**
  * How a core spends time when there is no work.
@@ -592,42 +537,42 @@ export const ChannelKindSchema: GenEnum<ChannelKind> = /*@__PURE__*/
 /**
  * Which side of a channel an end is.
  *
- * @generated from enum vhostlab.common.v1.EndRole
+ * @generated from enum vhostlab.common.v1.ChannelSide
  */
-export const EndRole = {
+export const ChannelSide = {
   /**
-   * Links and control channels, whose sides are equal.
+   * Not said; refused.
    *
-   * @generated from enum value: END_ROLE_UNSPECIFIED = 0;
+   * @generated from enum value: CHANNEL_SIDE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * The driver of a memory channel: owns the rings' memory.
+   * Memory: the driver, which owns the rings' memory. Link: the first port. Control: who asks.
    *
-   * @generated from enum value: END_ROLE_DRIVER = 1;
+   * @generated from enum value: CHANNEL_SIDE_A = 1;
    */
-  DRIVER: 1,
+  A: 1,
 
   /**
-   * The device of a memory channel.
+   * Memory: the device. Link: the second port. Control: who answers.
    *
-   * @generated from enum value: END_ROLE_DEVICE = 2;
+   * @generated from enum value: CHANNEL_SIDE_B = 2;
    */
-  DEVICE: 2,
+  B: 2,
 } as const;
 
 /**
  * Which side of a channel an end is.
  *
- * @generated from enum vhostlab.common.v1.EndRole
+ * @generated from enum vhostlab.common.v1.ChannelSide
  */
-export type EndRole = (typeof EndRole)[keyof typeof EndRole] | UnknownEnum;
+export type ChannelSide = (typeof ChannelSide)[keyof typeof ChannelSide] | UnknownEnum;
 
 /**
- * Describes the enum vhostlab.common.v1.EndRole.
+ * Describes the enum vhostlab.common.v1.ChannelSide.
  */
-export const EndRoleSchema: GenEnum<EndRole> = /*@__PURE__*/
+export const ChannelSideSchema: GenEnum<ChannelSide> = /*@__PURE__*/
   enumDesc(file_vhostlab_common_v1_plan, 3);
 
 /**
