@@ -18,7 +18,7 @@ export const OP_POP_VLAN = 3;
 export const OP_SET = 4;
 export const OP_DEC_TTL = 5;
 export const OP_DROP = 6;
-/** Output of a copy: a later action changes the frame and another output follows. */
+/** Output of a copy: another output follows, so that only the last one may give the frame itself away. */
 export const OP_OUTPUT_COPY = 7;
 
 /** Words of each operation, itself included; 0: no such operation. */
@@ -33,7 +33,7 @@ export function encodeActions(actions: readonly DatapathAction[]): Uint32Array {
     const action = actions[i];
     switch (action.type) {
       case 'output':
-        words.push(needsCopy(actions, i) ? OP_OUTPUT_COPY : OP_OUTPUT, action.port);
+        words.push(isFollowedByOutput(actions, i) ? OP_OUTPUT_COPY : OP_OUTPUT, action.port);
         break;
       case 'push_vlan':
         words.push(OP_PUSH_VLAN, ((action.tpid << 16) | action.tci) >>> 0);
@@ -109,13 +109,10 @@ export function sameProgram(a: Uint32Array, b: Uint32Array): boolean {
   return true;
 }
 
-function needsCopy(actions: readonly DatapathAction[], at: number): boolean {
-  let changed = false;
+function isFollowedByOutput(actions: readonly DatapathAction[], at: number): boolean {
   for (let i = at + 1; i < actions.length; i++) {
-    const type = actions[i].type;
-    if (type === 'drop') return false;
-    if (type !== 'output') changed = true;
-    else if (changed) return true;
+    if (actions[i].type === 'drop') return false;
+    if (actions[i].type === 'output') return true;
   }
   return false;
 }

@@ -12,25 +12,24 @@ export class LookupCharges {
   readonly #smcHit: number;
   readonly #maskCache: number;
   readonly #probe: number;
-  readonly #usesMaskCache: boolean;
 
-  /** `op`: number of an operation by name. `kind` `kernel` pays one mask-cache access for each lookup. */
-  constructor(meter: ChargeMeter, op: (name: string) => number, kind: 'kernel' | 'userspace' | 'offloaded') {
+  /** `op`: number of an operation by name. */
+  constructor(meter: ChargeMeter, op: (name: string) => number) {
     this.#meter = meter;
     this.#emcHit = op('switch.emc_hit');
     this.#smcHit = op('switch.smc_hit');
     this.#maskCache = op('switch.mask_cache');
     this.#probe = op('switch.subtable_probe');
-    this.#usesMaskCache = kind === 'kernel';
   }
 
-  /** Charges the tally and sets it to zero. */
+  /** Charges the tally and sets it to zero. A mask-cache hit includes the probe of the mask it names. */
   charge(tally: LookupTally): void {
     if (tally.lookups === 0) return;
-    if (this.#usesMaskCache) this.#meter.charge(this.#maskCache, tally.lookups, 0);
+    const probes = tally.probes - tally.maskCacheHits;
+    if (tally.maskCacheHits > 0) this.#meter.charge(this.#maskCache, tally.maskCacheHits, 0);
     if (tally.emcHits > 0) this.#meter.charge(this.#emcHit, tally.emcHits, 0);
     if (tally.smcHits > 0) this.#meter.charge(this.#smcHit, tally.smcHits, 0);
-    if (tally.probes > 0) this.#meter.charge(this.#probe, tally.probes, 0);
+    if (probes > 0) this.#meter.charge(this.#probe, probes, 0);
     tally.reset();
   }
 }

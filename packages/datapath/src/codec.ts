@@ -78,7 +78,8 @@ export function decodeUpcall(bytes: Uint8Array): Upcall | undefined {
   const frameBytes = body.word();
   const key = body.words(KEY_WORDS);
   const frame = body.rest();
-  return body.isShort ? undefined : { hash, frameBytes, key, frame };
+  if (body.isShort || key[W_IN_PORT] > 0xffff) return undefined;
+  return { hash, frameBytes, key, frame };
 }
 
 /** Length of the program in words, key, mask, program. */

@@ -15,7 +15,8 @@ export interface FrameCopier {
 
 /**
  * Executes programs on frames in the arena. The outputs of the last execution stand in the `out` arrays, in
- * order; a push moves the frame's start into the headroom before it, a pop moves it forward.
+ * order. All of them but the program's last are copies, so that at most one gives the frame itself away. A push
+ * moves the frame's start into the headroom before it, a pop moves it forward.
  */
 export class ActionExecutor {
   /** Outputs of the last execution. */

@@ -76,7 +76,10 @@ export class KeyExtractor {
       if (tag === 0) {
         keys[at + W_TYPE_TCI] = tci;
         keys[at + W_TPID_TCI2] = type << 16;
-      } else keys[at + W_TPID_TCI2] |= tci;
+      } else {
+        keys[at + W_TPID_TCI2] |= tci;
+        keys[at + W_TCP_FLAGS] = type << 16;
+      }
       p += 4;
       type = be16(u8, p);
     }
@@ -168,7 +171,7 @@ export class KeyExtractor {
       if (size < 20) return;
       const headerBytes = (u8[p + 12] >>> 4) * 4;
       if (headerBytes < 20 || size < headerBytes) return;
-      keys[at + W_TCP_FLAGS] = be16(u8, p + 12) & 0xfff;
+      keys[at + W_TCP_FLAGS] |= be16(u8, p + 12) & 0xfff;
     } else if (protocol === 17) {
       if (size < 8) return;
     } else if (protocol === 132) {

@@ -33,7 +33,7 @@ export const W_IP_DST = 9;
 export const W_IP_META = 10;
 /** Source port or ICMP type << 16 | destination port or ICMP code. */
 export const W_TP = 11;
-/** TCP flags, 12 bits. */
+/** TPID of the inner tag << 16 | TCP flags, 12 bits. */
 export const W_TCP_FLAGS = 12;
 /** Bytes 4..15 of the IPv6 source: 3 words. */
 export const W_IP6_SRC = 13;
@@ -87,6 +87,7 @@ export const KEY_FIELDS = {
   vlan_tci: field('vlan_tci', [W_TYPE_TCI, 0, 16]),
   vlan_tpid: field('vlan_tpid', [W_TPID_TCI2, 16, 16]),
   vlan_tci2: field('vlan_tci2', [W_TPID_TCI2, 0, 16]),
+  vlan_tpid2: field('vlan_tpid2', [W_TCP_FLAGS, 16, 16]),
   ipv4_src: field('ipv4_src', [W_IP_SRC, 0, 32]),
   ipv4_dst: field('ipv4_dst', [W_IP_DST, 0, 32]),
   ipv6_src: field(
