@@ -1,5 +1,5 @@
 import type { Layer } from '../src/index.ts';
-import { build } from '../src/index.ts';
+import { build, parseIpv6, parseMac } from '../src/index.ts';
 
 /**
  * Our own frames for `examples/traffic/mixed.pcapng`: one direction only, from STATION addresses to GUEST addresses,
@@ -22,8 +22,9 @@ function data(length: number, seed = 0): Layer {
   return { kind: 'payload', bytes: Uint8Array.from({ length }, (_, i) => (seed + i) & 0xff) };
 }
 
-function udp(srcPort: number, dstPort = 5001): Layer {
-  return { kind: 'udp', srcPort, dstPort };
+/** Ports that no dissector claims for a protocol of its own. */
+function udp(number: number, dstPort = 50001): Layer {
+  return { kind: 'udp', srcPort: 40000 + number, dstPort };
 }
 
 /** Fills up with zeros to the shortest frame that goes out unpadded. */
@@ -98,7 +99,7 @@ function arpAndIcmp(): Uint8Array[] {
       { kind: 'ethernet', src: STATION, dst: '33:33:ff:00:00:02' },
       { kind: 'ipv6', src: V6.src, dst: solicited, hopLimit: 255 },
       { kind: 'icmp', type: 135 },
-      data(24, 0x20),
+      { kind: 'payload', bytes: Uint8Array.of(...parseIpv6(V6.dst), 1, 1, ...parseMac(STATION)) },
     ]),
   ];
 }
@@ -185,7 +186,7 @@ function sctp(): Uint8Array[] {
   const init = Uint8Array.of(1, 0, 0, 20, 0, 0, 0, 1, 0, 1, 0, 0, 0, 10, 0, 10, 0, 0, 0, 1);
   const dataChunk = (bytes: number) => {
     const chunk = new Uint8Array(16 + ((bytes + 3) & ~3));
-    chunk.set([0, 3, (16 + bytes) >>> 8, (16 + bytes) & 255, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 60]);
+    chunk.set([0, 3, (16 + bytes) >>> 8, (16 + bytes) & 255, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
     return chunk.fill(0xd5, 16, 16 + bytes);
   };
   return [
@@ -211,9 +212,9 @@ function tunnels(): Uint8Array[] {
       { kind: 'vxlan', vni: 5001 },
       innerEthernet,
     ],
-    [ipv6, udp(51001, 4789), { kind: 'vxlan', vni: 0xfffffe }, innerEthernet, { kind: 'vlan', id: 12 }],
-    [ipv4, udp(51002, 6081), { kind: 'geneve', vni: 6001 }, innerEthernet],
-    [ipv6, udp(51003, 6081), { kind: 'geneve', vni: 6002, options: option }, innerEthernet],
+    [ipv6, udp(11001, 4789), { kind: 'vxlan', vni: 0xfffffe }, innerEthernet, { kind: 'vlan', id: 12 }],
+    [ipv4, udp(11002, 6081), { kind: 'geneve', vni: 6001 }, innerEthernet],
+    [ipv6, udp(11003, 6081), { kind: 'geneve', vni: 6002, options: option }, innerEthernet],
     [ipv4, { kind: 'gre', key: 0x01020304, sequence: 7, checksum: true }],
     [ipv4, { kind: 'gre' }, innerEthernet],
     [ipv6, { kind: 'gre', key: 0xfffffffe }],
