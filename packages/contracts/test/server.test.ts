@@ -187,6 +187,36 @@ describe('the end of a server', () => {
     transport.close();
   });
 
+  it('cancels what is open after the grace time and removes the socket file', async () => {
+    const path = join(folder, 'c.sock');
+    const server = await serveGrpc({ listen: `unix:${path}`, implementations: [echoImplementation()] });
+    const transport = createGrpcTransport(server.address);
+    const call = createClient(EchoService, transport).chat();
+    await call.send({ text: 'a' });
+    await call.receive();
+    const broken = call.receive().catch((reason: unknown) => reason);
+    await server.close(20);
+    expect(await broken).toBeInstanceOf(ContractError);
+    expect(existsSync(path)).toBe(false);
+    transport.close();
+  });
+
+  it('tells the program of its own faults only', async () => {
+    const faults: string[] = [];
+    const server = await serveGrpc({
+      listen: '127.0.0.1:0',
+      implementations: [echoImplementation()],
+      onFault: (method, error) => faults.push(`${method.name}: ${(error as Error).message}`),
+    });
+    const transport = createGrpcTransport(server.address);
+    const client = createClient(EchoService, transport);
+    await client.say({ fail: 'NOT_FOUND' }).catch(() => undefined);
+    await client.say({ fail: 'THROW' }).catch(() => undefined);
+    expect(faults).toEqual(['Say: a fault of the program']);
+    transport.close();
+    await server.close(100);
+  });
+
   it('breaks open calls with UNAVAILABLE when the peer is killed', async () => {
     const script = new URL('support/echo-process.ts', import.meta.url).pathname;
     const child = spawn(process.execPath, [script, `unix:${join(folder, 'k.sock')}`], {

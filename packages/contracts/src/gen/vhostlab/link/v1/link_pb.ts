@@ -161,14 +161,14 @@ export type Batch = Message<"vhostlab.link.v1.Batch"> & {
   sequence: bigint;
 
   /**
-   * Engine messages in this batch or part; above 0.
+   * Engine messages in this batch, above 0; the counts of parts add up to it.
    *
    * @generated from field: uint32 count = 3;
    */
   count: number;
 
   /**
-   * The messages in the engine's encoding; opaque here. At most 32 MiB.
+   * The messages in the engine's encoding; opaque here. At most 32 MiB; parts may split it anywhere.
    *
    * @generated from field: bytes payload = 4;
    */
