@@ -1,0 +1,185 @@
+import { create, fromBinary, type MessageInitShape, toBinary, vhostV1 } from '@vhostlab/contracts';
+import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
+import { AddressSpace, PERMISSION_RW } from '@vhostlab/memory';
+import { FeatureSet } from '@vhostlab/virtio-net';
+import { type DeviceQueue, PackedDevice, queueSizeProblem, SplitDevice } from '@vhostlab/virtqueue';
+
+const EINVAL = 22;
+const EOPNOTSUPP = 95;
+
+type Reply = MessageInitShape<typeof vhostV1.VhostReplySchema>;
+type Handler = (request: vhostV1.VhostRequest['request']) => Reply | undefined;
+
+/** What a back end does when the VMM changes something. */
+export interface VhostEvents {
+  /** Ring `index` (0 receive, 1 transmit queue of the guest) starts, or stops when undefined. */
+  ring(index: number, queue: DeviceQueue | undefined): void;
+  /** The memory table was replaced. `pageBytes` is the smallest page of its host mappings. */
+  memory(pageBytes: number): void;
+}
+
+/**
+ * The control side of one queue pair of a vhost device: features, memory table and rings, as set by the VMM
+ * through VhostRequests. A refused request is answered with an errno and a sentence and changes nothing.
+ */
+export class VhostControl {
+  /** Guest physical addresses, for buffers. */
+  readonly space: AddressSpace;
+  features = FeatureSet.EMPTY;
+  readonly offered: FeatureSet;
+  readonly #user: AddressSpace;
+  readonly #context: CoreContext;
+  readonly #end: MemoryEnd;
+  readonly #window: string;
+  readonly #events: VhostEvents;
+  readonly #queues: (DeviceQueue | undefined)[] = [undefined, undefined];
+  readonly #stage: number;
+  #status = 0;
+
+  constructor(
+    context: CoreContext,
+    options: { control: string; memory: string; window: string; offered: FeatureSet; events: VhostEvents },
+  ) {
+    this.#context = context;
+    this.#end = context.memory(options.memory);
+    this.#window = options.window;
+    this.#events = options.events;
+    this.offered = options.offered;
+    this.space = new AddressSpace(context.arena);
+    this.#user = new AddressSpace(context.arena);
+    this.#stage = context.stage('setup');
+    context.control(options.control).onRequest((_method, body, reply) => {
+      const answer = this.#serve(body);
+      reply(answer.error ?? 0, toBinary(vhostV1.VhostReplySchema, create(vhostV1.VhostReplySchema, answer)));
+    });
+  }
+
+  /** Virtio status as the VMM last set it (vdpa). */
+  get status(): number {
+    return this.#status;
+  }
+
+  #serve(body: Uint8Array): Reply {
+    let request: vhostV1.VhostRequest['request'];
+    try {
+      request = fromBinary(vhostV1.VhostRequestSchema, body).request;
+    } catch (error) {
+      return { error: EINVAL, reason: `not a VhostRequest: ${(error as Error).message}` };
+    }
+    const handler = request.case === undefined ? undefined : this.#handlers[request.case];
+    if (handler === undefined) {
+      return { error: EOPNOTSUPP, reason: `${request.case ?? 'an empty request'} is not supported` };
+    }
+    const reply = handler(request) ?? {};
+    this.#context.recorder.note(this.#stage, `${this.#window} ${request.case}`, reply.error ?? 0, 0);
+    return reply;
+  }
+
+  readonly #handlers: Partial<Record<NonNullable<vhostV1.VhostRequest['request']['case']>, Handler>> = {
+    setOwner: () => undefined,
+    getFeatures: () => ({ answer: { case: 'features', value: { bits: bits(this.offered) } } }),
+    setFeatures: (request) => {
+      if (request.case !== 'setFeatures') return undefined;
+      const asked = FeatureSet.fromBigInt(request.value.features?.bits ?? 0n);
+      const extra = asked.minus(this.offered);
+      if (!extra.isEmpty)
+        return { error: EINVAL, reason: `features 0x${bits(extra).toString(16)} were not offered` };
+      this.features = asked;
+      return undefined;
+    },
+    setMemTable: (request) => (request.case === 'setMemTable' ? this.#setMemTable(request.value) : undefined),
+    setVring: (request) => (request.case === 'setVring' ? this.#setVring(request.value) : undefined),
+    getVringBase: (request) => {
+      if (request.case !== 'getVringBase') return undefined;
+      const queue = this.#queues[request.value.index & 1];
+      const base = queue?.saveBase() ?? 0;
+      this.#stop(request.value.index & 1);
+      return { answer: { case: 'vringBase', value: { index: request.value.index, base } } };
+    },
+    setStatus: (request) => {
+      if (request.case === 'setStatus') this.#status = request.value.status;
+      return undefined;
+    },
+    getStatus: () => ({ answer: { case: 'status', value: this.#status } }),
+    getQueueNum: () => ({ answer: { case: 'queuePairs', value: 1 } }),
+    resetDevice: () => {
+      this.#stop(0);
+      this.#stop(1);
+      this.#status = 0;
+      return undefined;
+    },
+  };
+
+  #setMemTable(table: vhostV1.SetMemTable): Reply | undefined {
+    const base = this.#context.window(this.#window);
+    this.space.clear();
+    this.#user.clear();
+    let pageBytes = Number.POSITIVE_INFINITY;
+    for (const region of table.regions) {
+      const at = base + Number(region.windowOffset);
+      const size = Number(region.sizeBytes);
+      const placed = [
+        this.space.map(Number(region.guestPhysAddr), size, at, PERMISSION_RW),
+        this.#user.map(Number(region.userAddr), size, at, PERMISSION_RW),
+      ];
+      if (region.window !== this.#window || placed.some((fault) => fault < 0)) {
+        this.space.clear();
+        this.#user.clear();
+        const where = `0x${region.guestPhysAddr.toString(16)}`;
+        return {
+          error: EINVAL,
+          reason: `the memory region at ${where} overlaps another or lies outside its window`,
+        };
+      }
+      pageBytes = Math.min(pageBytes, Number(region.pageBytes));
+    }
+    this.#events.memory(pageBytes);
+    return undefined;
+  }
+
+  #setVring(ring: vhostV1.SetVring): Reply | undefined {
+    const index = ring.index & 1;
+    if (!ring.enable) {
+      this.#stop(index);
+      return undefined;
+    }
+    const packed = this.features.has('RING_PACKED');
+    const problem = queueSizeProblem(packed ? 'packed' : 'split', ring.num);
+    if (problem !== undefined) return { error: EINVAL, reason: problem };
+    const places = [ring.descriptorAddr, ring.driverAddr, ring.deviceAddr].map((address) =>
+      this.#user.translate(Number(address), 4, 3),
+    );
+    if (places.some((place) => place < 0)) {
+      return { error: EINVAL, reason: `ring ${ring.index} lies outside of the memory table` };
+    }
+    const place = {
+      size: ring.num,
+      index: ring.index,
+      descOffset: places[0],
+      driverOffset: places[1],
+      deviceOffset: places[2],
+      features: {
+        eventIdx: this.features.has('EVENT_IDX'),
+        indirect: this.features.has('INDIRECT_DESC'),
+        inOrder: this.features.has('IN_ORDER'),
+      },
+    };
+    const { arena } = this.#context;
+    const Device = packed ? PackedDevice : SplitDevice;
+    const queue = new Device(arena, this.#end.publisher, this.space, place);
+    if (!queue.restoreBase(ring.base))
+      return { error: EINVAL, reason: `base ${ring.base} lies outside of ring ${ring.index}` };
+    this.#queues[index] = queue;
+    this.#events.ring(index, queue);
+    return undefined;
+  }
+
+  #stop(index: number): void {
+    this.#queues[index] = undefined;
+    this.#events.ring(index, undefined);
+  }
+}
+
+function bits(features: FeatureSet): bigint {
+  return (BigInt(features.high) << 32n) | BigInt(features.low);
+}
