@@ -236,6 +236,11 @@ export class VhostPair {
     pool.freeBulk(indices, 0, count);
   }
 
+  /** True when used entries wait for `publish`: faulty chains leave some without any frame. */
+  get hasUnpublished(): boolean {
+    return this.#rxUnpublished + this.#txUnpublished > 0;
+  }
+
   /** Publishes used entries of both rings; true when a barrier and `callIfWanted` must follow. */
   publish(): boolean {
     const { meter } = this.#context;

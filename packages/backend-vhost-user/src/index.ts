@@ -1,0 +1,1 @@
+export { vhostUserPlugin } from './plugin.ts';
