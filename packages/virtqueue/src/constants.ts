@@ -22,7 +22,3 @@ export const DESC_BYTES = 16;
 export const MAX_CHAIN_BYTES = 2 ** 32;
 /** Largest queue of both formats, virtio 1.3, 2.7 and 2.8. */
 export const MAX_QUEUE_SIZE = 32768;
-
-/** What a device does with bytes it asks the translator for; the values are those of IOTLB permissions. */
-export const ACCESS_READ = 1;
-export const ACCESS_WRITE = 2;

@@ -1,84 +1,87 @@
-import type { DriverPlace, OutstandingBuffer } from './driver-queue.ts';
+import type { OutstandingBuffer } from './driver-queue.ts';
 import type { SegmentList } from './segment-list.ts';
+import { VIOLATION_NONE, VIOLATION_USED_ID, VIOLATION_USED_LENGTH } from './violations.ts';
+
+/** Numbers per buffer in `DriverBuffers.records`. */
+export const RECORD = 4;
+/** The caller's token. */
+export const TOKEN = 0;
+/** Bytes that the device may write. */
+export const WRITABLE = 1;
+/** Number of the buffer in the order of adding; FREE while the slot is not in flight. */
+export const SEQUENCE = 2;
+/** Ring descriptors that the buffer takes: 1 but for chains in flight. */
+export const DESCRIPTORS = 3;
+/** Not below any sequence number, so that one comparison finds free and unpublished slots. */
+export const FREE = Number.POSITIVE_INFINITY;
 
 /**
  * What a driver remembers of the buffers it has given away, by slot (head descriptor or buffer id). Nothing of it
- * lives in guest memory, so a device cannot change it.
+ * lives in guest memory, so a device cannot change it. One array, because each further one costs a nanosecond per
+ * packet.
  */
 export class DriverBuffers {
-  readonly size: number;
-  readonly token: Float64Array;
-  /** Bytes that the device may write. */
-  readonly writable: Float64Array;
-  /** Ring descriptors that the buffer takes; 0: the slot is not in flight. */
-  readonly descriptors: Uint16Array;
-  /** Number of the buffer in the order of adding. */
-  readonly sequence: Float64Array;
-  /** Buffers added, published and popped since the start. */
-  added = 0;
-  published = 0;
-  popped = 0;
-  /** Slots in the order of adding, a ring: the oldest in flight is at `oldest` while buffers come back in order. */
-  readonly order: Uint16Array;
-  oldest = 0;
-  #newest = 0;
+  /** Record of slot `s` from index `s * RECORD` on. */
+  readonly records: Float64Array;
+  readonly #size: number;
 
   constructor(size: number) {
-    this.size = size;
-    this.token = new Float64Array(size);
-    this.writable = new Float64Array(size);
-    this.descriptors = new Uint16Array(size);
-    this.sequence = new Float64Array(size);
-    this.order = new Uint16Array(size);
-  }
-
-  add(slot: number, descriptors: number, writable: number, token: number): void {
-    const sequence = this.added;
-    this.added = sequence + 1;
-    this.token[slot] = token;
-    this.writable[slot] = writable;
-    this.descriptors[slot] = descriptors;
-    this.sequence[slot] = sequence;
-    const at = this.#newest;
-    this.order[at] = slot;
-    this.#newest = at + 1 === this.size ? 0 : at + 1;
-  }
-
-  /** True when the device may complete `slot` now. */
-  isPublished(slot: number): boolean {
-    return slot < this.size && this.descriptors[slot] !== 0 && this.sequence[slot] < this.published;
-  }
-
-  /** Takes `slot` back. */
-  remove(slot: number): void {
-    this.descriptors[slot] = 0;
-    this.popped++;
-    this.oldest = this.oldest + 1 === this.size ? 0 : this.oldest + 1;
-  }
-
-  get inFlight(): number {
-    return this.added - this.popped;
-  }
-
-  list(): OutstandingBuffer[] {
-    const found: OutstandingBuffer[] = [];
-    for (let slot = 0; slot < this.size; slot++) {
-      if (this.descriptors[slot] !== 0) found.push({ slot, token: this.token[slot] });
-    }
-    return found.sort((a, b) => this.sequence[a.slot] - this.sequence[b.slot]);
+    this.#size = size;
+    this.records = new Float64Array(size * RECORD);
+    this.clear();
   }
 
   clear(): void {
-    this.descriptors.fill(0);
-    this.added = 0;
-    this.published = 0;
-    this.popped = 0;
-    this.oldest = 0;
-    this.#newest = 0;
+    for (let r = 0; r < this.records.length; r += RECORD) {
+      this.records[r + SEQUENCE] = FREE;
+      this.records[r + DESCRIPTORS] = 1;
+    }
+  }
+
+  /** Notes a buffer that goes into flight. */
+  add(slot: number, token: number, writable: number, sequence: number, descriptors: number): void {
+    const { records } = this;
+    const r = slot * RECORD;
+    records[r + TOKEN] = token;
+    records[r + WRITABLE] = writable;
+    records[r + SEQUENCE] = sequence;
+    records[r + DESCRIPTORS] = descriptors;
+  }
+
+  /** Frees `slot`; returns how many ring descriptors its buffer took. */
+  remove(slot: number): number {
+    const { records } = this;
+    const r = slot * RECORD;
+    const descriptors = records[r + DESCRIPTORS];
+    records[r + SEQUENCE] = FREE;
+    records[r + DESCRIPTORS] = 1;
+    return descriptors;
+  }
+
+  /**
+   * VIOLATION_… of a device that says it has used `slot` with `length` bytes written, or VIOLATION_NONE; buffers from
+   * number `published` on are not its to use.
+   */
+  usedFault(slot: number, length: number, published: number): number {
+    const r = slot * RECORD;
+    if (slot >= this.#size || this.records[r + SEQUENCE] >= published) return VIOLATION_USED_ID;
+    return length > this.records[r + WRITABLE] ? VIOLATION_USED_LENGTH : VIOLATION_NONE;
+  }
+
+  /** Buffers in flight, oldest first. */
+  list(): OutstandingBuffer[] {
+    const { records } = this;
+    const found: OutstandingBuffer[] = [];
+    for (let slot = 0; slot < this.#size; slot++) {
+      const r = slot * RECORD;
+      if (records[r + SEQUENCE] !== FREE) found.push({ slot, token: records[r + TOKEN] });
+    }
+    const sequence = (buffer: OutstandingBuffer) => records[buffer.slot * RECORD + SEQUENCE];
+    return found.sort((a, b) => sequence(a) - sequence(b));
   }
 }
 
-/** Bytes of the writable segments. Throws when the list cannot be a buffer of a queue of `limit` descriptors. */
+/** Bytes of the writable segments. Throws when the list cannot be a buffer of at most `limit` descriptors. */
 export function checkedWritableBytes(segments: SegmentList, limit: number): number {
   const count = segments.count;
   if (count === 0 || count > limit) {
@@ -95,20 +98,4 @@ export function checkedWritableBytes(segments: SegmentList, limit: number): numb
     }
   }
   return bytes;
-}
-
-/** Arena offset of the indirect table of `slot`; throws when the queue has no tables or the buffer is too long. */
-export function indirectTableOffset(place: DriverPlace, slot: number, segments: SegmentList): number {
-  const tables = place.tables;
-  if (!place.features.indirect || tables === undefined) {
-    throw new Error(
-      `queue ${place.index} has no indirect tables; negotiate VIRTIO_F_INDIRECT_DESC and give it tables`,
-    );
-  }
-  if (segments.count > tables.entries) {
-    throw new RangeError(
-      `a buffer of ${segments.count} segments does not go into a table of ${tables.entries}`,
-    );
-  }
-  return tables.offset + slot * tables.entries * 16;
 }

@@ -103,6 +103,9 @@ export interface DriverQueue {
    * wrap counter, 16-30 used slot, 31 its wrap counter.
    */
   saveBase(): number;
-  /** Goes to a saved position. Throws while buffers are in flight. The next `shouldKick` with work says yes. */
+  /**
+   * Goes to a saved position. Throws while buffers are in flight, and for a position at which some were. The next
+   * `shouldKick` with work says yes.
+   */
   restoreBase(base: number): void;
 }

@@ -1,8 +1,6 @@
 export type { Translator } from './chain-batch.ts';
 export { ChainBatch } from './chain-batch.ts';
 export {
-  ACCESS_READ,
-  ACCESS_WRITE,
   DESC_BYTES,
   MAX_CHAIN_BYTES,
   MAX_QUEUE_SIZE,

@@ -1,6 +1,6 @@
-import type { Arena } from '@vhostlab/memory';
+import { ACCESS_READ, type Arena } from '@vhostlab/memory';
 import type { ChainBatch, Translator } from './chain-batch.ts';
-import { ACCESS_READ, VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE } from './constants.ts';
+import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE } from './constants.ts';
 import {
   VIOLATION_CHAIN_LENGTH,
   VIOLATION_INDIRECT_LENGTH,
@@ -50,7 +50,7 @@ export class IndirectReader {
       const flags = chained ? last & 0xffff : last >>> 16;
       if (chained && (flags & VIRTQ_DESC_F_INDIRECT) !== 0) return VIOLATION_INDIRECT_NESTED;
       const address = entry[0] + entry[1] * HIGH_WORD;
-      batch.segment(this.#translator, address, entry[2], (flags & VIRTQ_DESC_F_WRITE) !== 0);
+      batch.segment(address, entry[2], (flags & VIRTQ_DESC_F_WRITE) !== 0);
       if (!chained) {
         at++;
         continue;

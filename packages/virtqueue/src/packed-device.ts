@@ -8,14 +8,13 @@ import {
   VIRTQ_DESC_F_USED,
   VIRTQ_DESC_F_WRITE,
 } from './constants.ts';
-import { DeviceBuffers, zeroCounters } from './device-buffers.ts';
+import { DeviceBuffers, failNotInFlight, zeroCounters } from './device-buffers.ts';
 import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
 import { IndirectReader } from './indirect-reader.ts';
 import { PackedEvents } from './packed-events.ts';
 import { ringLayout } from './ring-layout.ts';
 import {
-  CHAIN_OK,
   VIOLATION_BUFFER_BUSY,
   VIOLATION_CHAIN_BYTES,
   VIOLATION_CHAIN_LENGTH,
@@ -33,7 +32,6 @@ const AVAIL_USED = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 export class PackedDevice implements DeviceQueue {
   readonly size: number;
   readonly index: number;
-  violation = 0;
   readonly counters: DeviceCounters = zeroCounters();
 
   readonly #u16: Uint16Array;
@@ -43,11 +41,18 @@ export class PackedDevice implements DeviceQueue {
   readonly #inOrder: boolean;
   readonly #indirect: boolean;
   readonly #events: PackedEvents;
-  readonly #buffers: DeviceBuffers;
   readonly #tables: IndirectReader;
+  readonly #buffers: DeviceBuffers;
+  readonly #descriptors: Uint16Array;
+  /** Ids in the order of popping, a ring filled at `#newest`; in order the first in flight is at `#oldest`. */
+  readonly #order: Uint16Array;
+  #newest = 0;
+  #oldest = 0;
+  #inFlight = 0;
   readonly #descOffset: number;
   readonly #descWord: number;
 
+  #violation = 0;
   /** Next descriptor to pop, and AVAIL and USED as they mean available in this lap. */
   #slot = 0;
   #availFlags = VIRTQ_DESC_F_AVAIL;
@@ -82,16 +87,22 @@ export class PackedDevice implements DeviceQueue {
     this.#descWord = place.descOffset >>> 2;
     const { driverOffset, deviceOffset, features } = place;
     this.#events = new PackedEvents(arena, publisher, deviceOffset, driverOffset, size, features.eventIdx);
-    this.#buffers = new DeviceBuffers(size);
     this.#tables = new IndirectReader(arena, translator, size);
+    this.#buffers = new DeviceBuffers(size, features.inOrder);
+    this.#descriptors = this.#buffers.descriptors;
+    this.#order = this.#buffers.order;
   }
 
   get inFlight(): number {
-    return this.#buffers.inFlight;
+    return this.#inFlight;
+  }
+
+  get violation(): number {
+    return this.#violation;
   }
 
   hasAvailable(): boolean {
-    if (this.violation !== 0) return false;
+    if (this.#violation !== 0) return false;
     const word = Atomics.load(this.#u32, this.#descWord + this.#slot * 4 + 3);
     return ((word >>> 16) & AVAIL_USED) === this.#availFlags;
   }
@@ -115,7 +126,7 @@ export class PackedDevice implements DeviceQueue {
   }
 
   #break(code: number): void {
-    this.violation = code;
+    this.#violation = code;
     this.counters.violations++;
   }
 
@@ -123,46 +134,91 @@ export class PackedDevice implements DeviceQueue {
     batch.clear();
     if (!this.hasAvailable()) return 0;
     const limit = Math.min(max, batch.chainCapacity);
+    while (batch.count < limit) {
+      if (batch.isPlain) {
+        const room = Math.min(limit, batch.segmentCapacity) - batch.count;
+        const straight = Math.min(room, this.size - this.#slot);
+        const taken = this.#popSingles(batch, straight);
+        if (taken === room) break;
+        if (taken === straight) continue;
+      }
+      if (!this.#popChain(batch)) break;
+    }
+    const count = batch.count;
+    if (count === 0) return 0;
+    batch.translate(this.#translator);
+    if (this.#inOrder) this.#buffers.noteWritable(batch);
+    this.#inFlight += count;
+    this.counters.chains += count;
+    this.counters.chainFaults += batch.countFaults();
+    return count;
+  }
+
+  /** Takes up to `room` chains as long as they are of one descriptor; what is not, it leaves untouched. No branch but the way out. */
+  #popSingles(batch: ChainBatch, room: number): number {
+    const { slot, readableBytes, writableBytes, address, length, writable } = batch;
     const u32 = this.#u32;
-    const buffers = this.#buffers;
-    for (let n = 0; n < limit; n++) {
-      const w = this.#descWord + this.#slot * 4;
+    const descriptors = this.#descriptors;
+    const order = this.#order;
+    const size = this.size;
+    const first = this.#descWord + this.#slot * 4;
+    const availFlags = this.#availFlags;
+    const chains = batch.count;
+    let newest = this.#newest;
+    let i = 0;
+    for (; i < room; i++) {
+      const w = first + i * 4;
       const idFlags = u32[w + 3];
       const flags = idFlags >>> 16;
-      if ((flags & AVAIL_USED) !== this.#availFlags) break;
-      batch.open();
-      const address = u32[w] + u32[w + 1] * HIGH_WORD;
-      const length = u32[w + 2];
-      let id = idFlags & 0xffff;
-      let slots = 1;
-      let code = VIOLATION_NONE;
-      if ((flags & (VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT)) === 0) {
-        batch.segment(this.#translator, address, length, (flags & VIRTQ_DESC_F_WRITE) !== 0);
-      } else {
-        code = this.#walk(batch, address, length, idFlags);
-        id = this.#walkId;
-        slots = this.#walkSlots;
-      }
-      if (code === VIOLATION_NONE) {
-        if (id >= this.size) code = VIOLATION_ID_RANGE;
-        else if (buffers.isBusy(id)) code = VIOLATION_BUFFER_BUSY;
-      }
-      if (code !== VIOLATION_NONE) {
-        batch.abandon();
-        this.#break(code);
-        break;
-      }
-      if (n > 0 && batch.isOverflown) {
-        batch.abandon();
-        break;
-      }
-      if (batch.status[batch.count] !== CHAIN_OK) this.counters.chainFaults++;
-      buffers.add(id, slots, batch.writableBytes[batch.count]);
-      batch.close(id);
-      this.#move(slots);
+      if ((flags & (AVAIL_USED | VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT)) !== availFlags) break;
+      const id = idFlags & 0xffff;
+      if (id >= size || descriptors[id] !== 0) break;
+      const bytes = u32[w + 2];
+      const chain = chains + i;
+      address[chain] = u32[w] + u32[w + 1] * HIGH_WORD;
+      length[chain] = bytes;
+      descriptors[id] = 1;
+      order[newest] = id;
+      newest = newest + 1 === size ? 0 : newest + 1;
+      slot[chain] = id;
+      const isWritable = (flags & VIRTQ_DESC_F_WRITE) >> 1;
+      writable[chain] = isWritable;
+      writableBytes[chain] = bytes * isWritable;
+      readableBytes[chain] = bytes * (1 - isWritable);
     }
-    this.counters.chains += batch.count;
-    return batch.count;
+    batch.count = chains + i;
+    batch.segmentTotal = chains + i;
+    this.#newest = newest;
+    this.#move(i);
+    return i;
+  }
+
+  /** Takes the next chain, whatever it is; false when there is none, it breaks the queue or needs an empty batch. */
+  #popChain(batch: ChainBatch): boolean {
+    const flags = this.#u32[this.#descWord + this.#slot * 4 + 3] >>> 16;
+    if ((flags & AVAIL_USED) !== this.#availFlags) return false;
+    batch.open();
+    let code = this.#follow(batch);
+    const id = this.#walkId;
+    if (code === VIOLATION_NONE) {
+      if (id >= this.size) code = VIOLATION_ID_RANGE;
+      else if (this.#descriptors[id] !== 0) code = VIOLATION_BUFFER_BUSY;
+    }
+    if (code !== VIOLATION_NONE) {
+      batch.abandon();
+      this.#break(code);
+      return false;
+    }
+    if (batch.isOverflown && batch.count > 0) {
+      batch.abandon();
+      return false;
+    }
+    batch.close(id);
+    this.#descriptors[id] = this.#walkSlots;
+    this.#order[this.#newest] = id;
+    this.#newest = this.#newest + 1 === this.size ? 0 : this.#newest + 1;
+    this.#move(this.#walkSlots);
+    return true;
   }
 
   /** Moves the available position by `slots`, which may be negative. */
@@ -178,13 +234,18 @@ export class PackedDevice implements DeviceQueue {
     this.#slot = slot;
   }
 
-  /** Follows a chain from its first descriptor, which the caller has read; leaves its id and descriptor count. */
-  #walk(batch: ChainBatch, address: number, length: number, idFlags: number): number {
+  /** Follows the chain at the available position; leaves its id and descriptor count. Returns a VIOLATION_…. */
+  #follow(batch: ChainBatch): number {
     const u32 = this.#u32;
     let slot = this.#slot;
     let expected = this.#availFlags;
     for (let read = 1; ; read++) {
+      const w = this.#descWord + slot * 4;
+      const idFlags = u32[w + 3];
       const flags = idFlags >>> 16;
+      if ((flags & AVAIL_USED) !== expected) return VIOLATION_CHAIN_TORN;
+      const address = u32[w] + u32[w + 1] * HIGH_WORD;
+      const length = u32[w + 2];
       this.#walkId = idFlags & 0xffff;
       this.#walkSlots = read;
       if ((flags & VIRTQ_DESC_F_INDIRECT) !== 0) {
@@ -194,38 +255,48 @@ export class PackedDevice implements DeviceQueue {
         if (code !== VIOLATION_NONE) return code;
         break;
       }
-      batch.segment(this.#translator, address, length, (flags & VIRTQ_DESC_F_WRITE) !== 0);
+      batch.segment(address, length, (flags & VIRTQ_DESC_F_WRITE) !== 0);
       if ((flags & VIRTQ_DESC_F_NEXT) === 0) break;
       if (read === this.size) return VIOLATION_CHAIN_LENGTH;
       if (++slot === this.size) {
         slot = 0;
         expected ^= AVAIL_USED;
       }
-      const w = this.#descWord + slot * 4;
-      idFlags = u32[w + 3];
-      if (((idFlags >>> 16) & AVAIL_USED) !== expected) return VIOLATION_CHAIN_TORN;
-      address = u32[w] + u32[w + 1] * HIGH_WORD;
-      length = u32[w + 2];
     }
     return batch.openBytes > MAX_CHAIN_BYTES ? VIOLATION_CHAIN_BYTES : VIOLATION_NONE;
   }
 
   unpop(n: number): void {
-    for (let i = 0; i < n; i++) this.#move(-this.#buffers.descriptors[this.#buffers.takeBack()]);
+    for (let i = 0; i < n; i++) {
+      const at = this.#newest === 0 ? this.size - 1 : this.#newest - 1;
+      const id = this.#order[at];
+      const slots = this.#descriptors[id];
+      const isDone = this.#inOrder && this.#buffers.completed[id] === 1;
+      if (this.#inFlight === 0 || slots === 0 || isDone) failNotInFlight(id);
+      this.#buffers.remove(id);
+      this.#newest = at;
+      this.#inFlight--;
+      this.#move(-slots);
+    }
     this.counters.chains -= n;
   }
 
   pushUsed(slot: number, length: number): void {
-    if (this.violation !== 0) return;
-    const buffers = this.#buffers;
-    buffers.complete(slot, length);
-    if (this.#inOrder) return;
-    this.#writeUsed(slot, length, 1, buffers.descriptors[slot]);
-    buffers.remove(slot);
+    if (this.#violation !== 0) return;
+    const slots = this.#descriptors[slot];
+    if (!(slots > 0)) failNotInFlight(slot);
+    if (this.#inOrder) {
+      if (this.#buffers.completed[slot] === 1) failNotInFlight(slot);
+      this.#buffers.complete(slot, length);
+      return;
+    }
+    this.#descriptors[slot] = 0;
+    this.#batchBuffers++;
+    this.#writeUsed(slot, length, slots);
   }
 
-  /** Writes one used descriptor that stands for `count` buffers of `slots` descriptors. */
-  #writeUsed(id: number, length: number, count: number, slots: number): void {
+  /** Writes one used descriptor that stands for `slots` descriptors. */
+  #writeUsed(id: number, length: number, slots: number): void {
     const u32 = this.#u32;
     const at = this.#usedSlot;
     const w = this.#descWord + at * 4;
@@ -240,7 +311,6 @@ export class PackedDevice implements DeviceQueue {
     }
     this.#batchLast = at;
     this.#batchEntries++;
-    this.#batchBuffers += count;
     this.#batchSlots += slots;
     let next = at + slots;
     if (next >= this.size) {
@@ -251,7 +321,7 @@ export class PackedDevice implements DeviceQueue {
   }
 
   publishUsed(): void {
-    if (this.violation !== 0) return;
+    if (this.#violation !== 0) return;
     if (this.#inOrder) this.#flushInOrder();
     const entries = this.#batchEntries;
     if (entries === 0) return;
@@ -266,6 +336,7 @@ export class PackedDevice implements DeviceQueue {
       if (end > first + 16) publisher.cover(first + 16, end - first - 16);
       publisher.cover(this.#descOffset, last + 16 - this.#descOffset);
     }
+    this.#inFlight -= this.#batchBuffers;
     this.counters.used += this.#batchBuffers;
     this.counters.usedEntries += entries;
     this.counters.usedPublications++;
@@ -281,26 +352,26 @@ export class PackedDevice implements DeviceQueue {
   /** Writes one used descriptor per run of completed buffers, at the place of the run's first. */
   #flushInOrder(): void {
     const buffers = this.#buffers;
-    let count = 0;
+    let waiting = this.#inFlight;
     let slots = 0;
-    for (let id = buffers.oldestCompleted(); id >= 0; ) {
-      const written = buffers.written[id];
-      const isPartial = written !== buffers.writable[id];
-      count++;
-      slots += buffers.descriptors[id];
-      buffers.removeOldest();
-      const next = buffers.oldestCompleted();
-      if (isPartial || next < 0) {
-        this.#writeUsed(id, written, count, slots);
-        count = 0;
+    while (waiting > 0) {
+      const id = this.#order[this.#oldest];
+      if (buffers.completed[id] === 0) break;
+      this.#oldest = this.#oldest + 1 === this.size ? 0 : this.#oldest + 1;
+      waiting--;
+      slots += this.#descriptors[id];
+      buffers.remove(id);
+      this.#batchBuffers++;
+      const isLast = waiting === 0 || buffers.completed[this.#order[this.#oldest]] === 0;
+      if (isLast || buffers.isPartial(id)) {
+        this.#writeUsed(id, buffers.written[id], slots);
         slots = 0;
       }
-      id = next;
     }
   }
 
   shouldCall(): boolean {
-    return this.violation === 0 && this.#events.wanted(this.#publishedSlot, this.#publishedWrap);
+    return this.#violation === 0 && this.#events.wanted(this.#publishedSlot, this.#publishedWrap);
   }
 
   enableNotifications(): void {
@@ -312,13 +383,16 @@ export class PackedDevice implements DeviceQueue {
   }
 
   reset(): void {
-    this.violation = 0;
-    this.#buffers.clear();
     this.#events.reset();
-    this.#setPosition(0, 1, 0, 1);
+    this.#start(0, 1, 0, 1);
   }
 
-  #setPosition(slot: number, wrap: number, usedSlot: number, usedWrap: number): void {
+  #start(slot: number, wrap: number, usedSlot: number, usedWrap: number): void {
+    this.#violation = 0;
+    this.#buffers.clear();
+    this.#newest = 0;
+    this.#oldest = 0;
+    this.#inFlight = 0;
     this.#slot = slot;
     this.#availFlags = wrap === 1 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
     this.#usedSlot = usedSlot;
@@ -341,8 +415,7 @@ export class PackedDevice implements DeviceQueue {
     const high = (base >>> 16) & 0xffff;
     const used = high === 0 && (avail & 0x8000) !== 0 ? avail : high;
     if ((avail & 0x7fff) >= this.size || (used & 0x7fff) >= this.size) return false;
-    this.reset();
-    this.#setPosition(avail & 0x7fff, avail >>> 15, used & 0x7fff, used >>> 15);
+    this.#start(avail & 0x7fff, avail >>> 15, used & 0x7fff, used >>> 15);
     this.#events.takeOver();
     return true;
   }

@@ -6,16 +6,26 @@ import {
   VIRTQ_DESC_F_USED,
   VIRTQ_DESC_F_WRITE,
 } from './constants.ts';
-import { checkedWritableBytes, DriverBuffers, indirectTableOffset } from './driver-buffers.ts';
+import {
+  checkedWritableBytes,
+  DESCRIPTORS,
+  DriverBuffers,
+  FREE,
+  RECORD,
+  SEQUENCE,
+  TOKEN,
+  WRITABLE,
+} from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
+import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
 import { PackedEvents } from './packed-events.ts';
 import { ringLayout } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { UsedBatch } from './used-batch.ts';
-import { VIOLATION_USED_ID, VIOLATION_USED_LENGTH } from './violations.ts';
+import { VIOLATION_NONE } from './violations.ts';
 
-const HIGH_WORD = 2 ** 32;
+const PER_HIGH_WORD = 2 ** -32;
 const AVAIL_USED = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 
 /**
@@ -26,7 +36,6 @@ const AVAIL_USED = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 export class PackedDriver implements DriverQueue {
   readonly size: number;
   readonly index: number;
-  violation = 0;
 
   readonly #arena: Arena;
   readonly #u32: Uint32Array;
@@ -35,13 +44,25 @@ export class PackedDriver implements DriverQueue {
   readonly #descWord: number;
   readonly #inOrder: boolean;
   readonly #events: PackedEvents;
+
+  /** By id: see DriverBuffers. */
   readonly #buffers: DriverBuffers;
-  /** Free buffer ids, a ring: taken at `#freeFrom`, given back at `#freeTo`. */
+  readonly #records: Float64Array;
+  /** In order: ids in the order of adding, a ring with the oldest at `#oldest`. */
+  readonly #order: Uint16Array;
+  #newest = 0;
+  #oldest = 0;
+  /** Free buffer ids, a ring: taken at `#freeFrom`, given back at `#freeTo`. A broken queue has no free slots. */
   readonly #ids: Uint16Array;
   #freeFrom = 0;
   #freeTo = 0;
-  #freeSlots: number;
+  #freeSlots = 0;
 
+  #violation = 0;
+  /** Buffers added, published and popped. */
+  #added = 0;
+  #published = 0;
+  #popped = 0;
   /** Next descriptor to write, and AVAIL and USED as they mean available in this lap. */
   #slot = 0;
   #availFlags = VIRTQ_DESC_F_AVAIL;
@@ -52,9 +73,9 @@ export class PackedDriver implements DriverQueue {
   /** Place behind the last published descriptor. */
   #publishedSlot = 0;
   #publishedWrap = 1;
-  /** Next descriptor that the device uses. */
+  /** Next descriptor that the device uses, and AVAIL and USED as they mean used in its lap. */
   #usedSlot = 0;
-  #usedWrap = 1;
+  #usedFlags = AVAIL_USED;
   /** In order: buffers left of the used descriptor that is being taken, its last id and length. */
   #groupLeft = 0;
   #groupId = 0;
@@ -74,9 +95,10 @@ export class PackedDriver implements DriverQueue {
     const { driverOffset, deviceOffset, features } = place;
     this.#events = new PackedEvents(arena, publisher, driverOffset, deviceOffset, size, features.eventIdx);
     this.#buffers = new DriverBuffers(size);
+    this.#records = this.#buffers.records;
+    this.#order = new Uint16Array(features.inOrder ? size : 0);
     this.#ids = new Uint16Array(size);
-    this.#freeSlots = size;
-    this.#freeAll();
+    this.#start(0, 1);
   }
 
   get freeSlots(): number {
@@ -84,80 +106,112 @@ export class PackedDriver implements DriverQueue {
   }
 
   get inFlight(): number {
-    return this.#buffers.inFlight;
+    return this.#added - this.#popped;
+  }
+
+  get violation(): number {
+    return this.#violation;
+  }
+
+  #break(code: number): void {
+    this.#violation = code;
+    this.#freeSlots = 0;
   }
 
   addOne(address: number, length: number, writable: boolean, token: number): number {
-    if (this.#freeSlots === 0 || this.violation !== 0) return -1;
-    const id = this.#takeId();
-    this.#write(address, length, id, writable ? VIRTQ_DESC_F_WRITE : 0);
+    if (this.#freeSlots === 0) return -1;
     this.#freeSlots--;
-    this.#buffers.add(id, 1, writable ? length : 0, token);
+    const size = this.size;
+    const from = this.#freeFrom;
+    this.#freeFrom = from + 1 === size ? 0 : from + 1;
+    const id = this.#ids[from];
+    const u32 = this.#u32;
+    const slot = this.#slot;
+    const w = this.#descWord + slot * 4;
+    const flags = (writable ? VIRTQ_DESC_F_WRITE : 0) | this.#availFlags;
+    u32[w] = address;
+    u32[w + 1] = address * PER_HIGH_WORD;
+    u32[w + 2] = length;
+    u32[w + 3] = id | (this.#batched(slot, flags) << 16);
+    if (slot + 1 === size) this.#nextLap();
+    else this.#slot = slot + 1;
+    const added = this.#added;
+    this.#added = added + 1;
+    const records = this.#records;
+    const r = id * RECORD;
+    records[r + TOKEN] = token;
+    records[r + WRITABLE] = writable ? length : 0;
+    records[r + SEQUENCE] = added;
+    if (this.#inOrder) this.#remember(id);
     return id;
   }
 
   addChain(segments: SegmentList, token: number): number {
     const count = segments.count;
     const writable = checkedWritableBytes(segments, this.size);
-    if (this.#freeSlots < count || this.violation !== 0) return -1;
+    if (this.#freeSlots < count) return -1;
     const id = this.#takeId();
     for (let i = 0; i < count; i++) {
       const write = segments.writable[i] === 1 ? VIRTQ_DESC_F_WRITE : 0;
       const next = i + 1 < count ? VIRTQ_DESC_F_NEXT : 0;
       this.#write(segments.address[i], segments.length[i], id, write | next);
     }
-    this.#freeSlots -= count;
-    this.#buffers.add(id, count, writable, token);
+    this.#offer(id, count, writable, token);
     return id;
   }
 
   addIndirect(segments: SegmentList, token: number): number {
     const count = segments.count;
     const writable = checkedWritableBytes(segments, this.size);
-    indirectTableOffset(this.#place, 0, segments);
-    if (this.#freeSlots === 0 || this.violation !== 0) return -1;
+    checkIndirect(this.#place, segments);
+    if (this.#freeSlots === 0) return -1;
     const id = this.#takeId();
-    const table = indirectTableOffset(this.#place, id, segments);
-    const u32 = this.#u32;
-    let w = table >>> 2;
-    for (let i = 0; i < count; i++) {
-      const address = segments.address[i];
-      u32[w] = address;
-      u32[w + 1] = address / HIGH_WORD;
-      u32[w + 2] = segments.length[i];
-      u32[w + 3] = segments.writable[i] === 1 ? VIRTQ_DESC_F_WRITE << 16 : 0;
-      w += 4;
-    }
-    this.#publisher.cover(table, 16 * count);
     const tables = this.#place.tables!;
-    this.#write(tables.address + (table - tables.offset), 16 * count, id, VIRTQ_DESC_F_INDIRECT);
-    this.#freeSlots--;
-    this.#buffers.add(id, 1, writable, token);
+    const table = id * tables.entries * 16;
+    writeIndirectTable(this.#u32, tables.offset + table, segments, false);
+    this.#publisher.cover(tables.offset + table, 16 * count);
+    this.#write(tables.address + table, 16 * count, id, VIRTQ_DESC_F_INDIRECT);
+    this.#offer(id, 1, writable, token);
     return id;
   }
 
-  #write(address: number, length: number, id: number, flags: number): void {
+  /** Counts a descriptor of the batch; returns its flags as they are to be written in place. */
+  #batched(slot: number, flags: number): number {
+    if (this.#batchSlots++ !== 0) return flags;
+    this.#batchSlot = slot;
+    this.#batchFlags = flags;
+    return flags ^ AVAIL_USED;
+  }
+
+  #nextLap(): void {
+    this.#slot = 0;
+    this.#availFlags ^= AVAIL_USED;
+  }
+
+  #remember(id: number): void {
+    const at = this.#newest;
+    this.#order[at] = id;
+    this.#newest = at + 1 === this.size ? 0 : at + 1;
+  }
+
+  #write(address: number, length: number, id: number, descFlags: number): void {
     const u32 = this.#u32;
     const slot = this.#slot;
     const w = this.#descWord + slot * 4;
-    const all = flags | this.#availFlags;
     u32[w] = address;
-    u32[w + 1] = address / HIGH_WORD;
+    u32[w + 1] = address * PER_HIGH_WORD;
     u32[w + 2] = length;
-    if (this.#batchSlots === 0) {
-      this.#batchSlot = slot;
-      this.#batchFlags = all;
-      u32[w + 3] = id | ((all ^ AVAIL_USED) << 16);
-    } else {
-      u32[w + 3] = id | (all << 16);
-    }
-    this.#batchSlots++;
-    if (slot + 1 === this.size) {
-      this.#slot = 0;
-      this.#availFlags ^= AVAIL_USED;
-    } else {
-      this.#slot = slot + 1;
-    }
+    u32[w + 3] = id | (this.#batched(slot, descFlags | this.#availFlags) << 16);
+    if (slot + 1 === this.size) this.#nextLap();
+    else this.#slot = slot + 1;
+  }
+
+  #offer(id: number, slots: number, writable: number, token: number): void {
+    const added = this.#added;
+    this.#added = added + 1;
+    this.#freeSlots -= slots;
+    this.#buffers.add(id, token, writable, added, slots);
+    if (this.#inOrder) this.#remember(id);
   }
 
   publish(): void {
@@ -172,95 +226,137 @@ export class PackedDriver implements DriverQueue {
     this.#batchSlots = 0;
     this.#publishedSlot = this.#slot;
     this.#publishedWrap = this.#availFlags === VIRTQ_DESC_F_AVAIL ? 1 : 0;
-    this.#buffers.published = this.#buffers.added;
+    this.#published = this.#added;
     this.#events.advanced(count);
     publisher.u16(first + 14, this.#batchFlags);
   }
 
   shouldKick(): boolean {
-    return this.#events.wanted(this.#publishedSlot, this.#publishedWrap);
-  }
-
-  /** Flags that mark a descriptor as used in the used position's lap. */
-  #usedFlags(): number {
-    return this.#usedWrap === 1 ? AVAIL_USED : 0;
-  }
-
-  #isUsed(): boolean {
-    const word = Atomics.load(this.#u32, this.#descWord + this.#usedSlot * 4 + 3);
-    return (
-      ((word >>> 16) & AVAIL_USED) === this.#usedFlags() && this.#buffers.published !== this.#buffers.popped
-    );
+    return this.#violation === 0 && this.#events.wanted(this.#publishedSlot, this.#publishedWrap);
   }
 
   hasUsed(): boolean {
-    if (this.violation !== 0) return false;
-    return this.#groupLeft !== 0 || this.#isUsed();
+    if (this.#violation !== 0) return false;
+    if (this.#groupLeft !== 0) return true;
+    const word = Atomics.load(this.#u32, this.#descWord + this.#usedSlot * 4 + 3);
+    return ((word >>> 16) & AVAIL_USED) === this.#usedFlags && this.#published !== this.#popped;
   }
 
   popUsed(out: UsedBatch, max: number): number {
     out.count = 0;
     if (!this.hasUsed()) return 0;
     const limit = Math.min(max, out.capacity);
-    if (this.#inOrder) this.#popInOrder(out, limit);
-    else this.#popAnyOrder(out, limit);
-    return out.count;
-  }
-
-  #popAnyOrder(out: UsedBatch, limit: number): void {
-    const buffers = this.#buffers;
     let n = 0;
-    while (n < limit && this.#openUsed()) {
-      const id = this.#groupId;
-      out.slot[n] = id;
-      out.token[n] = buffers.token[id];
-      out.length[n] = this.#groupLength;
-      this.#release(id);
-      n++;
-    }
-    this.#groupLeft = 0;
-    out.count = n;
-  }
-
-  #popInOrder(out: UsedBatch, limit: number): void {
-    const buffers = this.#buffers;
-    let n = 0;
-    for (; n < limit; n++) {
-      if (this.#groupLeft === 0) {
-        if (!this.#openUsed()) break;
-        this.#groupLeft = buffers.sequence[this.#groupId] - buffers.popped + 1;
+    if (this.#inOrder) {
+      while (n < limit && this.#popOldest(out, n)) n++;
+    } else {
+      while (n < limit) {
+        const room = Math.min(limit - n, this.size - this.#usedSlot, this.#published - this.#popped);
+        const singles = this.#popSingles(out, n, room);
+        n += singles;
+        if (n === limit) break;
+        if (singles === room && room > 0) continue;
+        if (!this.#popChain(out, n)) break;
+        n++;
       }
-      const id = buffers.order[buffers.oldest];
-      out.slot[n] = id;
-      out.token[n] = buffers.token[id];
-      out.length[n] = id === this.#groupId ? this.#groupLength : buffers.writable[id];
-      this.#release(id);
-      this.#groupLeft--;
     }
     out.count = n;
+    return n;
   }
 
-  /** Reads the used descriptor at the used position, if there is one, into `#groupId` and `#groupLength`. */
-  #openUsed(): boolean {
+  /** Takes up to `room` used descriptors to place `n`, up to the first that is no sound buffer of one descriptor. */
+  #popSingles(out: UsedBatch, n: number, room: number): number {
     const u32 = this.#u32;
-    const buffers = this.#buffers;
-    const w = this.#descWord + this.#usedSlot * 4;
-    const word = u32[w + 3];
-    const flags = word >>> 16;
-    if ((flags & AVAIL_USED) !== this.#usedFlags() || buffers.published === buffers.popped) return false;
-    const id = word & 0xffff;
-    if (!buffers.isPublished(id)) {
-      this.violation = VIOLATION_USED_ID;
-      return false;
+    const { token, slot: slots, length: lengths } = out;
+    const records = this.#records;
+    const ids = this.#ids;
+    const size = this.size;
+    const published = this.#published;
+    const first = this.#descWord + this.#usedSlot * 4;
+    const usedFlags = this.#usedFlags;
+    let to = this.#freeTo;
+    let i = 0;
+    for (; i < room; i++) {
+      const w = first + i * 4;
+      const word = u32[w + 3];
+      const flags = word >>> 16;
+      const id = word & 0xffff;
+      if ((flags & AVAIL_USED) !== usedFlags || id >= size) break;
+      const length = u32[w + 2] * ((flags & VIRTQ_DESC_F_WRITE) >> 1);
+      const r = id * RECORD;
+      if (records[r + DESCRIPTORS] !== 1 || length > records[r + WRITABLE]) break;
+      if (records[r + SEQUENCE] >= published) break;
+      records[r + SEQUENCE] = FREE;
+      ids[to] = id;
+      to = to + 1 === size ? 0 : to + 1;
+      slots[n + i] = id;
+      token[n + i] = records[r + TOKEN];
+      lengths[n + i] = length;
     }
-    const length = (flags & VIRTQ_DESC_F_WRITE) === 0 ? 0 : u32[w + 2];
-    if (length > buffers.writable[id]) {
-      this.violation = VIOLATION_USED_LENGTH;
+    this.#freeTo = to;
+    this.#freeSlots += i;
+    this.#popped = this.#popped + i;
+    this.#moveUsed(i);
+    return i;
+  }
+
+  /** Takes the buffer at the used position, if there is one, to place `n`; false when not, or when it breaks the queue. */
+  #popChain(out: UsedBatch, n: number): boolean {
+    if (!this.#openUsed()) return false;
+    this.#groupLeft = 0;
+    this.#give(out, n, this.#groupId, this.#groupLength);
+    return true;
+  }
+
+  /** In order: takes the oldest buffer, when a used descriptor stands for it. */
+  #popOldest(out: UsedBatch, n: number): boolean {
+    if (this.#groupLeft === 0 && !this.#openUsed()) return false;
+    const id = this.#order[this.#oldest];
+    this.#oldest = this.#oldest + 1 === this.size ? 0 : this.#oldest + 1;
+    this.#groupLeft--;
+    this.#give(out, n, id, id === this.#groupId ? this.#groupLength : this.#records[id * RECORD + WRITABLE]);
+    return true;
+  }
+
+  /** Reads the used descriptor at the used position: whose buffer, which length, in order for how many buffers. */
+  #openUsed(): boolean {
+    const w = this.#descWord + this.#usedSlot * 4;
+    const word = this.#u32[w + 3];
+    const flags = word >>> 16;
+    if ((flags & AVAIL_USED) !== this.#usedFlags || this.#published === this.#popped) return false;
+    const id = word & 0xffff;
+    const length = (flags & VIRTQ_DESC_F_WRITE) === 0 ? 0 : this.#u32[w + 2];
+    const fault = this.#buffers.usedFault(id, length, this.#published);
+    if (fault !== VIOLATION_NONE) {
+      this.#break(fault);
       return false;
     }
     this.#groupId = id;
     this.#groupLength = length;
+    this.#groupLeft = this.#records[id * RECORD + SEQUENCE] - this.#popped + 1;
     return true;
+  }
+
+  #give(out: UsedBatch, n: number, id: number, length: number): void {
+    out.slot[n] = id;
+    out.token[n] = this.#records[id * RECORD + TOKEN];
+    out.length[n] = length;
+    const slots = this.#buffers.remove(id);
+    const at = this.#freeTo;
+    this.#ids[at] = id;
+    this.#freeTo = at + 1 === this.size ? 0 : at + 1;
+    this.#freeSlots += slots;
+    this.#popped = this.#popped + 1;
+    this.#moveUsed(slots);
+  }
+
+  #moveUsed(slots: number): void {
+    let slot = this.#usedSlot + slots;
+    if (slot >= this.size) {
+      slot -= this.size;
+      this.#usedFlags ^= AVAIL_USED;
+    }
+    this.#usedSlot = slot;
   }
 
   #takeId(): number {
@@ -269,37 +365,19 @@ export class PackedDriver implements DriverQueue {
     return this.#ids[at];
   }
 
-  #release(id: number): void {
-    const slots = this.#buffers.descriptors[id];
-    this.#buffers.remove(id);
-    const at = this.#freeTo;
-    this.#ids[at] = id;
-    this.#freeTo = at + 1 === this.size ? 0 : at + 1;
-    this.#freeSlots += slots;
-    let used = this.#usedSlot + slots;
-    if (used >= this.size) {
-      used -= this.size;
-      this.#usedWrap ^= 1;
-    }
-    this.#usedSlot = used;
-  }
-
-  #freeAll(): void {
-    for (let i = 0; i < this.size; i++) this.#ids[i] = i;
-    this.#freeFrom = 0;
-    this.#freeTo = 0;
-    this.#freeSlots = this.size;
+  #usedWrap(): number {
+    return this.#usedFlags === 0 ? 0 : 1;
   }
 
   enableInterrupts(): void {
-    this.#events.enable(this.#usedSlot, this.#usedWrap);
+    this.#events.enable(this.#usedSlot, this.#usedWrap());
   }
 
   enableInterruptsAfter(n: number): void {
     const busy = this.size - this.#freeSlots - this.#batchSlots;
     const slot = this.#usedSlot + Math.max(1, Math.min(n, busy)) - 1;
-    if (slot < this.size) this.#events.enable(slot, this.#usedWrap);
-    else this.#events.enable(slot - this.size, this.#usedWrap ^ 1);
+    if (slot < this.size) this.#events.enable(slot, this.#usedWrap());
+    else this.#events.enable(slot - this.size, this.#usedWrap() ^ 1);
   }
 
   disableInterrupts(): void {
@@ -323,32 +401,42 @@ export class PackedDriver implements DriverQueue {
     this.#publisher.cover(descOffset, 16 * this.size);
     this.#publisher.cover(deviceOffset, 4);
     this.#publisher.u32(driverOffset, 0);
-    this.violation = 0;
     this.#buffers.clear();
-    this.#freeAll();
     this.#events.reset();
-    this.#setPosition(0, 1, 0, 1);
+    this.#start(0, 1);
   }
 
-  #setPosition(slot: number, wrap: number, usedSlot: number, usedWrap: number): void {
+  #start(slot: number, wrap: number): void {
+    for (let i = 0; i < this.size; i++) this.#ids[i] = i;
+    this.#freeFrom = 0;
+    this.#freeTo = 0;
+    this.#freeSlots = this.size;
+    this.#newest = 0;
+    this.#oldest = 0;
+    this.#violation = 0;
+    this.#added = 0;
+    this.#published = 0;
+    this.#popped = 0;
     this.#slot = slot;
     this.#availFlags = wrap === 1 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
     this.#batchSlots = 0;
     this.#publishedSlot = slot;
     this.#publishedWrap = wrap;
-    this.#usedSlot = usedSlot;
-    this.#usedWrap = usedWrap;
+    this.#usedSlot = slot;
+    this.#usedFlags = wrap === 1 ? AVAIL_USED : 0;
     this.#groupLeft = 0;
   }
 
   saveBase(): number {
     const avail = this.#publishedSlot | (this.#publishedWrap << 15);
-    return (avail | ((this.#usedSlot | (this.#usedWrap << 15)) << 16)) >>> 0;
+    return (avail | ((this.#usedSlot | (this.#usedWrap() << 15)) << 16)) >>> 0;
   }
 
   restoreBase(base: number): void {
     if (this.inFlight !== 0) throw new Error(`queue ${this.index} has ${this.inFlight} buffers in flight`);
-    this.#setPosition(base & 0x7fff, (base >>> 15) & 1, (base >>> 16) & 0x7fff, base >>> 31);
+    if ((base & 0xffff) !== base >>> 16) throw new RangeError(`base ${base} has buffers in flight`);
+    if ((base & 0x7fff) >= this.size) throw new RangeError(`base ${base} is outside a ring of ${this.size}`);
+    this.#start(base & 0x7fff, (base >>> 15) & 1);
     this.#events.takeOver();
   }
 }

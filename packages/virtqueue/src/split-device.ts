@@ -6,14 +6,13 @@ import {
   VIRTQ_DESC_F_NEXT,
   VIRTQ_DESC_F_WRITE,
 } from './constants.ts';
-import { DeviceBuffers, zeroCounters } from './device-buffers.ts';
+import { DeviceBuffers, failNotInFlight, zeroCounters } from './device-buffers.ts';
 import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
 import { IndirectReader } from './indirect-reader.ts';
 import { ringLayout } from './ring-layout.ts';
 import { SplitEvents } from './split-events.ts';
 import {
-  CHAIN_OK,
   VIOLATION_AVAIL_JUMP,
   VIOLATION_BUFFER_BUSY,
   VIOLATION_CHAIN_BYTES,
@@ -31,7 +30,6 @@ const HIGH_WORD = 2 ** 32;
 export class SplitDevice implements DeviceQueue {
   readonly size: number;
   readonly index: number;
-  violation = 0;
   readonly counters: DeviceCounters = zeroCounters();
 
   readonly #u16: Uint16Array;
@@ -42,20 +40,22 @@ export class SplitDevice implements DeviceQueue {
   readonly #inOrder: boolean;
   readonly #indirect: boolean;
   readonly #events: SplitEvents;
-  readonly #buffers: DeviceBuffers;
   readonly #tables: IndirectReader;
+  readonly #buffers: DeviceBuffers;
+  readonly #descriptors: Uint16Array;
+  readonly #order: Uint16Array;
   /** Places of the areas: words of their typed arrays, and the used area in bytes. */
   readonly #descWord: number;
   readonly #availIdxWord: number;
-  readonly #availRingWord: number;
+  readonly #availWord: number;
   readonly #usedOffset: number;
-  readonly #usedRingWord: number;
+  readonly #usedWord: number;
 
-  /** Free-running indices modulo 2^16: next chain to pop, published used index. */
+  #violation = 0;
+  /** Free-running indices modulo 2^16: next chain to pop, next used entry to write, published used index. */
   #lastAvail = 0;
+  #nextUsed = 0;
   #usedIdx = 0;
-  /** Any order: used entries written and not published. */
-  #pending = 0;
 
   constructor(arena: Arena, publisher: Publisher, translator: Translator, place: RingPlace) {
     const size = place.size;
@@ -71,9 +71,9 @@ export class SplitDevice implements DeviceQueue {
     this.#indirect = place.features.indirect;
     this.#descWord = place.descOffset >>> 2;
     this.#availIdxWord = (place.driverOffset + 2) >>> 1;
-    this.#availRingWord = (place.driverOffset + 4) >>> 1;
+    this.#availWord = (place.driverOffset + 4) >>> 1;
     this.#usedOffset = place.deviceOffset;
-    this.#usedRingWord = (place.deviceOffset + 4) >>> 2;
+    this.#usedWord = (place.deviceOffset + 4) >>> 2;
     this.#events = new SplitEvents(
       arena,
       publisher,
@@ -81,20 +81,26 @@ export class SplitDevice implements DeviceQueue {
       { flagsOffset: place.driverOffset, eventOffset: place.driverOffset + 4 + 2 * size },
       place.features.eventIdx,
     );
-    this.#buffers = new DeviceBuffers(size);
     this.#tables = new IndirectReader(arena, translator, size);
+    this.#buffers = new DeviceBuffers(size, place.features.inOrder);
+    this.#descriptors = this.#buffers.descriptors;
+    this.#order = this.#buffers.order;
   }
 
   get inFlight(): number {
-    return this.#buffers.inFlight;
+    return (this.#lastAvail - this.#usedIdx) & 0xffff;
+  }
+
+  get violation(): number {
+    return this.#violation;
   }
 
   hasAvailable(): boolean {
-    return this.violation === 0 && Atomics.load(this.#u16, this.#availIdxWord) !== this.#lastAvail;
+    return this.#violation === 0 && Atomics.load(this.#u16, this.#availIdxWord) !== this.#lastAvail;
   }
 
   available(): number {
-    if (this.violation !== 0) return 0;
+    if (this.#violation !== 0) return 0;
     const visible = (Atomics.load(this.#u16, this.#availIdxWord) - this.#lastAvail) & 0xffff;
     if (visible > this.size) {
       this.#break(VIOLATION_AVAIL_JUMP);
@@ -104,62 +110,103 @@ export class SplitDevice implements DeviceQueue {
   }
 
   #break(code: number): void {
-    this.violation = code;
+    this.#violation = code;
     this.counters.violations++;
   }
 
   pop(batch: ChainBatch, max: number): number {
     batch.clear();
-    const visible = this.available();
-    const limit = Math.min(visible, max, batch.chainCapacity);
-    if (limit === 0) return 0;
+    const limit = Math.min(this.available(), max, batch.chainCapacity);
+    while (batch.count < limit) {
+      if (batch.isPlain) this.#popSingles(batch, limit);
+      if (batch.count === limit || !this.#popChain(batch)) break;
+    }
+    const count = batch.count;
+    if (count === 0) return 0;
+    batch.translate(this.#translator);
+    if (this.#inOrder) this.#buffers.noteWritable(batch);
+    this.counters.chains += count;
+    this.counters.chainFaults += batch.countFaults();
+    return count;
+  }
+
+  /** Takes chains up to `limit` as long as they are of one descriptor; what is not, it leaves untouched. No branch but the way out. */
+  #popSingles(batch: ChainBatch, limit: number): void {
+    const { slot, readableBytes, writableBytes, address, length, writable } = batch;
     const u16 = this.#u16;
     const u32 = this.#u32;
+    const descriptors = this.#descriptors;
+    const order = this.#order;
     const mask = this.#mask;
-    const buffers = this.#buffers;
-    let at = this.#lastAvail;
-    for (let n = 0; n < limit; n++) {
-      const head = u16[this.#availRingWord + (at & mask)];
-      let code = VIOLATION_NONE;
-      if (head > mask) code = VIOLATION_HEAD_RANGE;
-      else if (buffers.isBusy(head)) code = VIOLATION_BUFFER_BUSY;
-      if (code !== VIOLATION_NONE) {
-        this.#break(code);
-        break;
-      }
-      batch.open();
-      const w = this.#descWord + head * 4;
+    const descWord = this.#descWord;
+    const availWord = this.#availWord;
+    const lastAvail = this.#lastAvail;
+    const chains = batch.count;
+    const room = Math.min(limit, batch.segmentCapacity) - chains;
+    let i = 0;
+    for (; i < room; i++) {
+      const at = (lastAvail + i) & mask;
+      const head = u16[availWord + at];
+      if (head > mask || descriptors[head] !== 0) break;
+      const w = descWord + head * 4;
+      const flagsNext = u32[w + 3];
+      if ((flagsNext & (VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT)) !== 0) break;
+      const bytes = u32[w + 2];
+      const chain = chains + i;
+      address[chain] = u32[w] + u32[w + 1] * HIGH_WORD;
+      length[chain] = bytes;
+      descriptors[head] = 1;
+      order[at] = head;
+      slot[chain] = head;
+      const isWritable = (flagsNext & VIRTQ_DESC_F_WRITE) >> 1;
+      writable[chain] = isWritable;
+      writableBytes[chain] = bytes * isWritable;
+      readableBytes[chain] = bytes * (1 - isWritable);
+    }
+    batch.count = chains + i;
+    batch.segmentTotal = chains + i;
+    this.#lastAvail = (lastAvail + i) & 0xffff;
+  }
+
+  /** Takes the next chain, whatever it is; false when it breaks the queue or has to wait for an empty batch. */
+  #popChain(batch: ChainBatch): boolean {
+    const at = this.#lastAvail & this.#mask;
+    const head = this.#u16[this.#availWord + at];
+    let code = VIOLATION_NONE;
+    if (head > this.#mask) code = VIOLATION_HEAD_RANGE;
+    else if (this.#descriptors[head] !== 0) code = VIOLATION_BUFFER_BUSY;
+    else code = this.#walk(batch, head);
+    if (code !== VIOLATION_NONE) {
+      this.#break(code);
+      return false;
+    }
+    if (batch.isOverflown && batch.count > 0) {
+      batch.abandon();
+      return false;
+    }
+    batch.close(head);
+    this.#descriptors[head] = 1;
+    this.#order[at] = head;
+    this.#lastAvail = (this.#lastAvail + 1) & 0xffff;
+    return true;
+  }
+
+  /** Opens a chain in the batch and follows it from `head`. Returns a VIOLATION_…, which leaves nothing in the batch. */
+  #walk(batch: ChainBatch, head: number): number {
+    batch.open();
+    const code = this.#follow(batch, head);
+    if (code !== VIOLATION_NONE) batch.abandon();
+    return code;
+  }
+
+  #follow(batch: ChainBatch, head: number): number {
+    const u32 = this.#u32;
+    let desc = head;
+    for (let read = 1; ; read++) {
+      const w = this.#descWord + desc * 4;
       const flagsNext = u32[w + 3];
       const address = u32[w] + u32[w + 1] * HIGH_WORD;
       const length = u32[w + 2];
-      if ((flagsNext & (VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT)) === 0) {
-        batch.segment(this.#translator, address, length, (flagsNext & VIRTQ_DESC_F_WRITE) !== 0);
-      } else {
-        code = this.#walk(batch, address, length, flagsNext);
-        if (code !== VIOLATION_NONE) {
-          batch.abandon();
-          this.#break(code);
-          break;
-        }
-        if (n > 0 && batch.isOverflown) {
-          batch.abandon();
-          break;
-        }
-      }
-      if (batch.status[batch.count] !== CHAIN_OK) this.counters.chainFaults++;
-      buffers.add(head, 1, batch.writableBytes[batch.count]);
-      batch.close(head);
-      at++;
-    }
-    this.#lastAvail = at & 0xffff;
-    this.counters.chains += batch.count;
-    return batch.count;
-  }
-
-  /** Follows a chain from its first descriptor, which the caller has read. */
-  #walk(batch: ChainBatch, address: number, length: number, flagsNext: number): number {
-    const u32 = this.#u32;
-    for (let read = 1; ; read++) {
       if ((flagsNext & VIRTQ_DESC_F_INDIRECT) !== 0) {
         if (!this.#indirect) return VIOLATION_INDIRECT_FEATURE;
         if ((flagsNext & VIRTQ_DESC_F_NEXT) !== 0) return VIOLATION_INDIRECT_NEXT;
@@ -167,48 +214,48 @@ export class SplitDevice implements DeviceQueue {
         if (code !== VIOLATION_NONE) return code;
         break;
       }
-      batch.segment(this.#translator, address, length, (flagsNext & VIRTQ_DESC_F_WRITE) !== 0);
+      batch.segment(address, length, (flagsNext & VIRTQ_DESC_F_WRITE) !== 0);
       if ((flagsNext & VIRTQ_DESC_F_NEXT) === 0) break;
-      const next = flagsNext >>> 16;
-      if (next > this.#mask) return VIOLATION_NEXT_RANGE;
+      desc = flagsNext >>> 16;
+      if (desc > this.#mask) return VIOLATION_NEXT_RANGE;
       if (read === this.size) return VIOLATION_CHAIN_LENGTH;
-      const w = this.#descWord + next * 4;
-      flagsNext = u32[w + 3];
-      address = u32[w] + u32[w + 1] * HIGH_WORD;
-      length = u32[w + 2];
     }
     return batch.openBytes > MAX_CHAIN_BYTES ? VIOLATION_CHAIN_BYTES : VIOLATION_NONE;
   }
 
   unpop(n: number): void {
-    for (let i = 0; i < n; i++) this.#buffers.takeBack();
-    this.#lastAvail = (this.#lastAvail - n) & 0xffff;
+    for (let i = 0; i < n; i++) {
+      const before = (this.#lastAvail - 1) & 0xffff;
+      const slot = this.#order[before & this.#mask];
+      const isDone = this.#inOrder && this.#buffers.completed[slot] === 1;
+      if (this.inFlight === 0 || this.#descriptors[slot] === 0 || isDone) failNotInFlight(slot);
+      this.#buffers.remove(slot);
+      this.#lastAvail = before;
+    }
     this.counters.chains -= n;
   }
 
   pushUsed(slot: number, length: number): void {
-    if (this.violation !== 0) return;
-    const buffers = this.#buffers;
-    buffers.complete(slot, length);
-    if (this.#inOrder) return;
-    this.#writeEntry(this.#usedIdx + this.#pending, slot, length);
-    this.#pending++;
-    buffers.remove(slot);
-  }
-
-  #writeEntry(at: number, slot: number, length: number): void {
-    const w = this.#usedRingWord + ((at & this.#mask) << 1);
+    if (this.#violation !== 0) return;
+    if (this.#descriptors[slot] !== 1) failNotInFlight(slot);
+    if (this.#inOrder) {
+      if (this.#buffers.completed[slot] === 1) failNotInFlight(slot);
+      this.#buffers.complete(slot, length);
+      return;
+    }
+    this.#descriptors[slot] = 0;
+    const at = this.#nextUsed;
+    const w = this.#usedWord + ((at & this.#mask) << 1);
     this.#u32[w] = slot;
     this.#u32[w + 1] = length;
-    this.counters.usedEntries++;
+    this.#nextUsed = (at + 1) & 0xffff;
   }
 
   publishUsed(): void {
-    if (this.violation !== 0) return;
-    const count = this.#inOrder ? this.#flushInOrder() : this.#coverPending();
+    if (this.#violation !== 0) return;
+    const count = this.#inOrder ? this.#flushInOrder() : this.#coverEntries();
     if (count === 0) return;
-    this.#pending = 0;
-    this.#usedIdx = (this.#usedIdx + count) & 0xffff;
+    this.#usedIdx = this.#nextUsed;
     this.counters.used += count;
     this.counters.usedPublications++;
     this.#events.advanced(count);
@@ -216,40 +263,47 @@ export class SplitDevice implements DeviceQueue {
     this.#events.moved(this.#lastAvail);
   }
 
-  #coverPending(): number {
-    const count = this.#pending;
+  #coverEntries(): number {
+    const count = (this.#nextUsed - this.#usedIdx) & 0xffff;
     const first = this.#usedIdx & this.#mask;
     const straight = Math.min(count, this.size - first);
     const ring = this.#usedOffset + 4;
     if (straight > 0) this.#publisher.cover(ring + 8 * first, 8 * straight);
     if (straight < count) this.#publisher.cover(ring, 8 * (count - straight));
+    this.counters.usedEntries += count;
     return count;
   }
 
   /** Writes one entry per run of completed buffers, at the place of the run's first; returns the buffers. */
   #flushInOrder(): number {
     const buffers = this.#buffers;
-    let count = 0;
-    let runStart = 0;
-    for (let slot = buffers.oldestCompleted(); slot >= 0; ) {
-      const written = buffers.written[slot];
-      const isPartial = written !== buffers.writable[slot];
-      buffers.removeOldest();
-      count++;
-      const next = buffers.oldestCompleted();
-      if (isPartial || next < 0) {
-        const at = this.#usedIdx + runStart;
-        this.#writeEntry(at, slot, written);
-        this.#publisher.cover(this.#usedOffset + 4 + ((at & this.#mask) << 3), 8);
-        runStart = count;
+    const from = this.#nextUsed;
+    let run = from;
+    while (this.#nextUsed !== this.#lastAvail) {
+      const slot = this.#order[this.#nextUsed & this.#mask];
+      if (buffers.completed[slot] === 0) break;
+      buffers.remove(slot);
+      this.#nextUsed = (this.#nextUsed + 1) & 0xffff;
+      if (buffers.isPartial(slot) || !this.#isNextCompleted()) {
+        const entry = run & this.#mask;
+        const w = this.#usedWord + (entry << 1);
+        this.#u32[w] = slot;
+        this.#u32[w + 1] = buffers.written[slot];
+        this.#publisher.cover(this.#usedOffset + 4 + 8 * entry, 8);
+        this.counters.usedEntries++;
+        run = this.#nextUsed;
       }
-      slot = next;
     }
-    return count;
+    return (this.#nextUsed - from) & 0xffff;
+  }
+
+  #isNextCompleted(): boolean {
+    if (this.#nextUsed === this.#lastAvail) return false;
+    return this.#buffers.completed[this.#order[this.#nextUsed & this.#mask]] === 1;
   }
 
   shouldCall(): boolean {
-    return this.violation === 0 && this.#events.wanted(this.#usedIdx);
+    return this.#violation === 0 && this.#events.wanted(this.#usedIdx);
   }
 
   enableNotifications(): void {
@@ -261,12 +315,16 @@ export class SplitDevice implements DeviceQueue {
   }
 
   reset(): void {
-    this.violation = 0;
-    this.#lastAvail = 0;
-    this.#usedIdx = 0;
-    this.#pending = 0;
-    this.#buffers.clear();
     this.#events.reset();
+    this.#start(0);
+  }
+
+  #start(index: number): void {
+    this.#violation = 0;
+    this.#lastAvail = index;
+    this.#nextUsed = index;
+    this.#usedIdx = index;
+    this.#buffers.clear();
   }
 
   saveBase(): number {
@@ -274,9 +332,7 @@ export class SplitDevice implements DeviceQueue {
   }
 
   restoreBase(base: number): boolean {
-    this.reset();
-    this.#lastAvail = base & 0xffff;
-    this.#usedIdx = base & 0xffff;
+    this.#start(base & 0xffff);
     this.#events.takeOver();
     return true;
   }

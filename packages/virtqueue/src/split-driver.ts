@@ -1,49 +1,69 @@
 import type { Arena, Publisher } from '@vhostlab/memory';
 import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE } from './constants.ts';
-import { checkedWritableBytes, DriverBuffers, indirectTableOffset } from './driver-buffers.ts';
+import {
+  checkedWritableBytes,
+  DESCRIPTORS,
+  DriverBuffers,
+  FREE,
+  RECORD,
+  SEQUENCE,
+  TOKEN,
+  WRITABLE,
+} from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
+import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
 import { ringLayout } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SplitEvents } from './split-events.ts';
 import type { UsedBatch } from './used-batch.ts';
-import { VIOLATION_USED_ID, VIOLATION_USED_JUMP, VIOLATION_USED_LENGTH } from './violations.ts';
+import { VIOLATION_USED_ID, VIOLATION_USED_JUMP } from './violations.ts';
 
-const HIGH_WORD = 2 ** 32;
+const PER_HIGH_WORD = 2 ** -32;
 
 /** Driver side of a split virtqueue (virtio 1.3, 2.7). */
 export class SplitDriver implements DriverQueue {
   readonly size: number;
   readonly index: number;
-  violation = 0;
 
   readonly #arena: Arena;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #publisher: Publisher;
   readonly #place: DriverPlace;
+  readonly #descWord: number;
+  readonly #availWord: number;
+  readonly #usedIdxWord: number;
+  readonly #usedWord: number;
   readonly #inOrder: boolean;
   readonly #mask: number;
   readonly #events: SplitEvents;
+
+  /** By head: see DriverBuffers. */
   readonly #buffers: DriverBuffers;
-  /** Free descriptors, a ring: taken at `#freeFrom`, given back behind the last. */
-  readonly #free: Uint16Array;
-  #freeFrom = 0;
-  #freeCount: number;
+  readonly #records: Float64Array;
   /** Next descriptor of a chain, as written; the table itself is never read. */
   readonly #next: Uint16Array;
+  /** In order: heads by available index. */
+  readonly #order: Uint16Array;
+  /** Free descriptors, a ring: taken at `#freeFrom`, given back behind the last. A broken queue has none. */
+  readonly #free: Uint16Array;
+  #freeFrom = 0;
+  #freeCount = 0;
 
-  /** Free-running indices modulo 2^16: next to fill, published, next used to take. */
-  #availIdx = 0;
-  #publishedIdx = 0;
+  #violation = 0;
+  /** Buffers added and published; modulo 2^16 they are the ring's indices. */
+  #added = 0;
+  #published = 0;
+  /** Next used entry to take, modulo 2^16. */
   #lastUsed = 0;
   /** Descriptors written since the last cover: `[coverFrom, coverTo)`. */
   #coverFrom = 0;
   #coverTo = 0;
   /** In order: buffers left of the used entry that is being taken, its last slot and length. */
-  #batchLeft = 0;
-  #batchSlot = 0;
-  #batchLength = 0;
+  #groupLeft = 0;
+  #groupSlot = 0;
+  #groupLength = 0;
 
   constructor(arena: Arena, publisher: Publisher, place: DriverPlace) {
     const size = place.size;
@@ -55,6 +75,10 @@ export class SplitDriver implements DriverQueue {
     this.#u32 = arena.u32;
     this.#publisher = publisher;
     this.#place = place;
+    this.#descWord = place.descOffset >>> 2;
+    this.#availWord = (place.driverOffset + 4) >>> 1;
+    this.#usedIdxWord = (place.deviceOffset + 2) >>> 1;
+    this.#usedWord = (place.deviceOffset + 4) >>> 2;
     this.#inOrder = place.features.inOrder;
     this.#mask = size - 1;
     this.#events = new SplitEvents(
@@ -65,10 +89,11 @@ export class SplitDriver implements DriverQueue {
       place.features.eventIdx,
     );
     this.#buffers = new DriverBuffers(size);
-    this.#free = new Uint16Array(size);
+    this.#records = this.#buffers.records;
     this.#next = new Uint16Array(size);
-    this.#freeCount = size;
-    this.#freeAll();
+    this.#order = new Uint16Array(place.features.inOrder ? size : 0);
+    this.#free = new Uint16Array(size);
+    this.#start(0);
   }
 
   get freeSlots(): number {
@@ -76,21 +101,48 @@ export class SplitDriver implements DriverQueue {
   }
 
   get inFlight(): number {
-    return this.#buffers.inFlight;
+    return (this.#added - this.#lastUsed) & 0xffff;
+  }
+
+  get violation(): number {
+    return this.#violation;
+  }
+
+  #break(code: number): void {
+    this.#violation = code;
+    this.#freeCount = 0;
   }
 
   addOne(address: number, length: number, writable: boolean, token: number): number {
-    if (this.#freeCount === 0 || this.violation !== 0) return -1;
-    const head = this.#takeFree();
-    this.#write(head, address, length, writable ? VIRTQ_DESC_F_WRITE : 0);
-    this.#offer(head, 1, writable ? length : 0, token);
+    if (this.#freeCount === 0) return -1;
+    const at = this.#freeFrom;
+    const head = this.#free[at];
+    this.#freeFrom = (at + 1) & this.#mask;
+    this.#freeCount--;
+    if (head !== this.#coverTo) this.#coverDescriptors(head);
+    this.#coverTo = head + 1;
+    const u32 = this.#u32;
+    const w = this.#descWord + head * 4;
+    u32[w] = address;
+    u32[w + 1] = address * PER_HIGH_WORD;
+    u32[w + 2] = length;
+    u32[w + 3] = writable ? VIRTQ_DESC_F_WRITE : 0;
+    const added = this.#added;
+    this.#added = added + 1;
+    this.#u16[this.#availWord + (added & this.#mask)] = head;
+    const records = this.#records;
+    const r = head * RECORD;
+    records[r + TOKEN] = token;
+    records[r + WRITABLE] = writable ? length : 0;
+    records[r + SEQUENCE] = added;
+    if (this.#inOrder) this.#order[added & this.#mask] = head;
     return head;
   }
 
   addChain(segments: SegmentList, token: number): number {
     const count = segments.count;
     const writable = checkedWritableBytes(segments, this.size);
-    if (this.#freeCount < count || this.violation !== 0) return -1;
+    if (this.#freeCount < count) return -1;
     const head = this.#takeFree();
     let desc = head;
     for (let i = 0; i < count; i++) {
@@ -100,7 +152,8 @@ export class SplitDriver implements DriverQueue {
       } else {
         const next = this.#takeFree();
         this.#next[desc] = next;
-        this.#write(desc, segments.address[i], segments.length[i], flags | VIRTQ_DESC_F_NEXT | (next << 16));
+        const flagsNext = flags | VIRTQ_DESC_F_NEXT | (next << 16);
+        this.#write(desc, segments.address[i], segments.length[i], flagsNext);
         desc = next;
       }
     }
@@ -111,166 +164,16 @@ export class SplitDriver implements DriverQueue {
   addIndirect(segments: SegmentList, token: number): number {
     const count = segments.count;
     const writable = checkedWritableBytes(segments, this.size);
-    indirectTableOffset(this.#place, 0, segments);
-    if (this.#freeCount === 0 || this.violation !== 0) return -1;
+    checkIndirect(this.#place, segments);
+    if (this.#freeCount === 0) return -1;
     const head = this.#takeFree();
-    const table = indirectTableOffset(this.#place, head, segments);
-    const u32 = this.#u32;
-    let w = table >>> 2;
-    for (let i = 0; i < count; i++) {
-      const address = segments.address[i];
-      u32[w] = address;
-      u32[w + 1] = address / HIGH_WORD;
-      u32[w + 2] = segments.length[i];
-      const flags = segments.writable[i] === 1 ? VIRTQ_DESC_F_WRITE : 0;
-      u32[w + 3] = i + 1 === count ? flags : flags | VIRTQ_DESC_F_NEXT | ((i + 1) << 16);
-      w += 4;
-    }
-    this.#publisher.cover(table, 16 * count);
     const tables = this.#place.tables!;
-    this.#write(head, tables.address + (table - tables.offset), 16 * count, VIRTQ_DESC_F_INDIRECT);
+    const table = head * tables.entries * 16;
+    writeIndirectTable(this.#u32, tables.offset + table, segments, true);
+    this.#publisher.cover(tables.offset + table, 16 * count);
+    this.#write(head, tables.address + table, 16 * count, VIRTQ_DESC_F_INDIRECT);
     this.#offer(head, 1, writable, token);
     return head;
-  }
-
-  /** Writes one descriptor; `flagsNext` is flags and, in the high half, next. */
-  #write(desc: number, address: number, length: number, flagsNext: number): void {
-    const u32 = this.#u32;
-    const w = (this.#place.descOffset >>> 2) + desc * 4;
-    u32[w] = address;
-    u32[w + 1] = address / HIGH_WORD;
-    u32[w + 2] = length;
-    u32[w + 3] = flagsNext;
-    if (desc !== this.#coverTo) {
-      this.#coverDescriptors();
-      this.#coverFrom = desc;
-    }
-    this.#coverTo = desc + 1;
-  }
-
-  #coverDescriptors(): void {
-    const count = this.#coverTo - this.#coverFrom;
-    if (count > 0) this.#publisher.cover(this.#place.descOffset + 16 * this.#coverFrom, 16 * count);
-  }
-
-  #offer(head: number, descriptors: number, writable: number, token: number): void {
-    this.#buffers.add(head, descriptors, writable, token);
-    const at = this.#availIdx;
-    this.#u16[((this.#place.driverOffset + 4) >>> 1) + (at & this.#mask)] = head;
-    this.#availIdx = (at + 1) & 0xffff;
-  }
-
-  publish(): void {
-    const to = this.#availIdx;
-    const count = (to - this.#publishedIdx) & 0xffff;
-    if (count === 0) return;
-    const publisher = this.#publisher;
-    this.#coverDescriptors();
-    this.#coverFrom = this.#coverTo;
-    const ring = this.#place.driverOffset + 4;
-    const first = this.#publishedIdx & this.#mask;
-    const straight = Math.min(count, this.size - first);
-    publisher.cover(ring + 2 * first, 2 * straight);
-    if (straight < count) publisher.cover(ring, 2 * (count - straight));
-    this.#publishedIdx = to;
-    this.#buffers.published = this.#buffers.added;
-    this.#events.advanced(count);
-    publisher.u16(this.#place.driverOffset + 2, to);
-  }
-
-  shouldKick(): boolean {
-    return this.#events.wanted(this.#publishedIdx);
-  }
-
-  #usedIdx(): number {
-    return Atomics.load(this.#u16, (this.#place.deviceOffset + 2) >>> 1);
-  }
-
-  hasUsed(): boolean {
-    if (this.violation !== 0) return false;
-    return this.#batchLeft !== 0 || this.#usedIdx() !== this.#lastUsed;
-  }
-
-  popUsed(out: UsedBatch, max: number): number {
-    out.count = 0;
-    if (this.violation !== 0) return 0;
-    const usedIdx = this.#usedIdx();
-    const visible = (usedIdx - this.#lastUsed) & 0xffff;
-    if (visible === 0) return 0;
-    if (visible > ((this.#publishedIdx - this.#lastUsed) & 0xffff)) {
-      this.violation = VIOLATION_USED_JUMP;
-      return 0;
-    }
-    const limit = Math.min(visible, max, out.capacity);
-    if (this.#inOrder) this.#popInOrder(out, limit, usedIdx);
-    else this.#popAnyOrder(out, limit);
-    this.#events.moved(this.#lastUsed);
-    return out.count;
-  }
-
-  #popAnyOrder(out: UsedBatch, limit: number): void {
-    const u32 = this.#u32;
-    const ring = (this.#place.deviceOffset + 4) >>> 2;
-    const mask = this.#mask;
-    const buffers = this.#buffers;
-    let at = this.#lastUsed;
-    let n = 0;
-    for (; n < limit; n++) {
-      const w = ring + ((at & mask) << 1);
-      const slot = u32[w];
-      const length = u32[w + 1];
-      if (!buffers.isPublished(slot)) {
-        this.violation = VIOLATION_USED_ID;
-        break;
-      }
-      if (length > buffers.writable[slot]) {
-        this.violation = VIOLATION_USED_LENGTH;
-        break;
-      }
-      out.slot[n] = slot;
-      out.token[n] = buffers.token[slot];
-      out.length[n] = length;
-      this.#release(slot);
-      at++;
-    }
-    this.#lastUsed = at & 0xffff;
-    out.count = n;
-  }
-
-  #popInOrder(out: UsedBatch, limit: number, usedIdx: number): void {
-    const buffers = this.#buffers;
-    let n = 0;
-    for (; n < limit; n++) {
-      if (this.#batchLeft === 0 && !this.#openBatch((usedIdx - this.#lastUsed) & 0xffff)) break;
-      const slot = buffers.order[buffers.oldest];
-      out.slot[n] = slot;
-      out.token[n] = buffers.token[slot];
-      out.length[n] = slot === this.#batchSlot ? this.#batchLength : buffers.writable[slot];
-      this.#release(slot);
-      this.#batchLeft--;
-      this.#lastUsed = (this.#lastUsed + 1) & 0xffff;
-    }
-    out.count = n;
-  }
-
-  /** Reads the used entry at the current place, which may stand for several buffers up to `visible`. */
-  #openBatch(visible: number): boolean {
-    const buffers = this.#buffers;
-    const w = ((this.#place.deviceOffset + 4) >>> 2) + ((this.#lastUsed & this.#mask) << 1);
-    const slot = this.#u32[w];
-    const length = this.#u32[w + 1];
-    if (!buffers.isPublished(slot) || buffers.sequence[slot] - buffers.popped >= visible) {
-      this.violation = VIOLATION_USED_ID;
-      return false;
-    }
-    if (length > buffers.writable[slot]) {
-      this.violation = VIOLATION_USED_LENGTH;
-      return false;
-    }
-    this.#batchLeft = buffers.sequence[slot] - buffers.popped + 1;
-    this.#batchSlot = slot;
-    this.#batchLength = length;
-    return true;
   }
 
   #takeFree(): number {
@@ -280,24 +183,178 @@ export class SplitDriver implements DriverQueue {
     return this.#free[at];
   }
 
-  #release(head: number): void {
-    const buffers = this.#buffers;
-    const descriptors = buffers.descriptors[head];
-    buffers.remove(head);
+  /** Writes one descriptor; `flagsNext` is flags and, in the high half, next. */
+  #write(desc: number, address: number, length: number, flagsNext: number): void {
+    if (desc !== this.#coverTo) this.#coverDescriptors(desc);
+    this.#coverTo = desc + 1;
+    const u32 = this.#u32;
+    const w = this.#descWord + desc * 4;
+    u32[w] = address;
+    u32[w + 1] = address * PER_HIGH_WORD;
+    u32[w + 2] = length;
+    u32[w + 3] = flagsNext;
+  }
+
+  /** Covers the descriptors written so far; the next ones start at `from`. */
+  #coverDescriptors(from: number): void {
+    const count = this.#coverTo - this.#coverFrom;
+    if (count > 0) this.#publisher.cover(this.#place.descOffset + 16 * this.#coverFrom, 16 * count);
+    this.#coverFrom = from;
+    this.#coverTo = from;
+  }
+
+  #offer(head: number, descriptors: number, writable: number, token: number): void {
+    const added = this.#added;
+    this.#added = added + 1;
+    this.#u16[this.#availWord + (added & this.#mask)] = head;
+    this.#buffers.add(head, token, writable, added, descriptors);
+    if (this.#inOrder) this.#order[added & this.#mask] = head;
+  }
+
+  publish(): void {
+    const count = this.#added - this.#published;
+    if (count === 0) return;
+    const publisher = this.#publisher;
+    this.#coverDescriptors(this.#coverTo);
+    const ring = this.#place.driverOffset + 4;
+    const first = this.#published & this.#mask;
+    const straight = Math.min(count, this.size - first);
+    publisher.cover(ring + 2 * first, 2 * straight);
+    if (straight < count) publisher.cover(ring, 2 * (count - straight));
+    this.#published = this.#added;
+    this.#events.advanced(count);
+    publisher.u16(this.#place.driverOffset + 2, this.#published & 0xffff);
+  }
+
+  shouldKick(): boolean {
+    return this.#violation === 0 && this.#events.wanted(this.#published & 0xffff);
+  }
+
+  #usedIdx(): number {
+    return Atomics.load(this.#u16, this.#usedIdxWord);
+  }
+
+  hasUsed(): boolean {
+    if (this.#violation !== 0) return false;
+    return this.#groupLeft !== 0 || this.#usedIdx() !== this.#lastUsed;
+  }
+
+  popUsed(out: UsedBatch, max: number): number {
+    out.count = 0;
+    if (this.#violation !== 0) return 0;
+    const visible = (this.#usedIdx() - this.#lastUsed) & 0xffff;
+    if (visible === 0) return 0;
+    if (visible > ((this.#published - this.#lastUsed) & 0xffff)) {
+      this.#break(VIOLATION_USED_JUMP);
+      return 0;
+    }
+    const limit = Math.min(visible, max, out.capacity);
+    let n = 0;
+    if (this.#inOrder) {
+      while (n < limit && this.#popOldest(out, n, visible - n)) n++;
+    } else {
+      while (n < limit) {
+        n += this.#popSingles(out, n, limit);
+        if (n === limit || !this.#popChain(out, n)) break;
+        n++;
+      }
+    }
+    out.count = n;
+    this.#events.moved(this.#lastUsed);
+    return n;
+  }
+
+  /** Takes used entries from place `n` on up to the first that is no sound buffer of one descriptor. */
+  #popSingles(out: UsedBatch, n: number, limit: number): number {
+    const u32 = this.#u32;
+    const { token, slot: slots, length: lengths } = out;
+    const records = this.#records;
+    const free = this.#free;
+    const mask = this.#mask;
+    const published = this.#published;
+    const ring = this.#usedWord;
+    const used = this.#lastUsed;
+    const behind = this.#freeFrom + this.#freeCount;
+    const count = limit - n;
+    let i = 0;
+    for (; i < count; i++) {
+      const w = ring + (((used + i) & mask) << 1);
+      const slot = u32[w];
+      const length = u32[w + 1];
+      if (slot > mask) break;
+      const r = slot * RECORD;
+      if (records[r + DESCRIPTORS] !== 1 || length > records[r + WRITABLE]) break;
+      if (records[r + SEQUENCE] >= published) break;
+      records[r + SEQUENCE] = FREE;
+      free[(behind + i) & mask] = slot;
+      slots[n + i] = slot;
+      token[n + i] = records[r + TOKEN];
+      lengths[n + i] = length;
+    }
+    this.#freeCount += i;
+    this.#lastUsed = (used + i) & 0xffff;
+    return i;
+  }
+
+  /** Takes the next used entry, whatever it is, to place `n`; false when it breaks the queue. */
+  #popChain(out: UsedBatch, n: number): boolean {
+    const w = this.#usedWord + ((this.#lastUsed & this.#mask) << 1);
+    const slot = this.#u32[w];
+    const length = this.#u32[w + 1];
+    const fault = this.#buffers.usedFault(slot, length, this.#published);
+    if (fault !== 0) {
+      this.#break(fault);
+      return false;
+    }
+    this.#give(out, n, slot, length);
+    return true;
+  }
+
+  /** In order: takes the oldest buffer, which the current used entry covers; `visible` buffers are used. */
+  #popOldest(out: UsedBatch, n: number, visible: number): boolean {
+    const oldest = this.#order[this.#lastUsed & this.#mask];
+    if (this.#groupLeft === 0) {
+      const w = this.#usedWord + ((this.#lastUsed & this.#mask) << 1);
+      const slot = this.#u32[w];
+      const length = this.#u32[w + 1];
+      let fault = this.#buffers.usedFault(slot, length, this.#published);
+      const records = this.#records;
+      const last = fault === 0 ? slot : oldest;
+      const buffers = records[last * RECORD + SEQUENCE] - records[oldest * RECORD + SEQUENCE] + 1;
+      if (fault === 0 && buffers > visible) fault = VIOLATION_USED_ID;
+      if (fault !== 0) {
+        this.#break(fault);
+        return false;
+      }
+      this.#groupLeft = buffers;
+      this.#groupSlot = slot;
+      this.#groupLength = length;
+    }
+    this.#groupLeft--;
+    this.#give(
+      out,
+      n,
+      oldest,
+      oldest === this.#groupSlot ? this.#groupLength : this.#records[oldest * RECORD + WRITABLE],
+    );
+    return true;
+  }
+
+  /** Gives buffer `slot` back to the caller and its descriptors to the free ones. */
+  #give(out: UsedBatch, n: number, slot: number, length: number): void {
+    out.slot[n] = slot;
+    out.token[n] = this.#records[slot * RECORD + TOKEN];
+    out.length[n] = length;
+    const descriptors = this.#buffers.remove(slot);
     let behind = this.#freeFrom + this.#freeCount;
-    this.#free[behind & this.#mask] = head;
-    let desc = head;
+    let desc = slot;
+    this.#free[behind & this.#mask] = desc;
     for (let i = 1; i < descriptors; i++) {
       desc = this.#next[desc];
       this.#free[++behind & this.#mask] = desc;
     }
     this.#freeCount += descriptors;
-  }
-
-  #freeAll(): void {
-    for (let i = 0; i < this.size; i++) this.#free[i] = i;
-    this.#freeFrom = 0;
-    this.#freeCount = this.size;
+    this.#lastUsed = (this.#lastUsed + 1) & 0xffff;
   }
 
   enableInterrupts(): void {
@@ -305,7 +362,7 @@ export class SplitDriver implements DriverQueue {
   }
 
   enableInterruptsAfter(n: number): void {
-    const published = (this.#publishedIdx - this.#lastUsed) & 0xffff;
+    const published = (this.#published - this.#lastUsed) & 0xffff;
     const after = Math.max(1, Math.min(n, published));
     this.#events.enable((this.#lastUsed + after - 1) & 0xffff);
   }
@@ -315,7 +372,7 @@ export class SplitDriver implements DriverQueue {
   }
 
   notificationData(): number {
-    return notificationData(this.index, this.#publishedIdx & 0x7fff, this.#publishedIdx >>> 15);
+    return notificationData(this.index, this.#published & 0x7fff, (this.#published >>> 15) & 1);
   }
 
   outstanding(): OutstandingBuffer[] {
@@ -334,29 +391,33 @@ export class SplitDriver implements DriverQueue {
     publisher.cover(driverOffset, layout.driver.bytes);
     publisher.cover(deviceOffset, layout.device.bytes);
     publisher.u16(driverOffset + 2, 0);
-    this.violation = 0;
     this.#buffers.clear();
-    this.#freeAll();
     this.#events.reset();
-    this.#setPosition(0, 0);
+    this.#start(0);
   }
 
-  #setPosition(avail: number, used: number): void {
-    this.#availIdx = avail;
-    this.#publishedIdx = avail;
-    this.#lastUsed = used;
+  #start(index: number): void {
+    for (let i = 0; i < this.size; i++) this.#free[i] = i;
+    this.#freeFrom = 0;
+    this.#freeCount = this.size;
+    this.#violation = 0;
+    this.#added = index;
+    this.#published = index;
+    this.#lastUsed = index;
     this.#coverFrom = 0;
     this.#coverTo = 0;
-    this.#batchLeft = 0;
+    this.#groupLeft = 0;
   }
 
   saveBase(): number {
-    return (this.#publishedIdx | (this.#lastUsed << 16)) >>> 0;
+    return ((this.#published & 0xffff) | (this.#lastUsed << 16)) >>> 0;
   }
 
   restoreBase(base: number): void {
     if (this.inFlight !== 0) throw new Error(`queue ${this.index} has ${this.inFlight} buffers in flight`);
-    this.#setPosition(base & 0xffff, (base >>> 16) & 0xffff);
+    if ((base & 0xffff) !== ((base >>> 16) & 0xffff))
+      throw new RangeError(`base ${base} has buffers in flight`);
+    this.#start(base & 0xffff);
     this.#events.takeOver();
   }
 }
