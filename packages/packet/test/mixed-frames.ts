@@ -17,9 +17,9 @@ const ethernet: Layer = { kind: 'ethernet', dst: GUEST, src: STATION };
 const ipv4: Layer = { kind: 'ipv4', ...V4, dontFragment: true };
 const ipv6: Layer = { kind: 'ipv6', ...V6 };
 
-/** A recognisable payload: a counter that starts at `seed`. */
+/** A recognisable payload: a counter that starts at 0x80 + `seed`. */
 function data(length: number, seed = 0): Layer {
-  return { kind: 'payload', bytes: Uint8Array.from({ length }, (_, i) => (seed + i) & 0xff) };
+  return { kind: 'payload', bytes: Uint8Array.from({ length }, (_, i) => (0x80 + seed + i) & 0xff) };
 }
 
 /** Ports that no dissector claims for a protocol of its own. */
@@ -182,7 +182,7 @@ function extensionHeaders(): Uint8Array[] {
 }
 
 function sctp(): Uint8Array[] {
-  const head: Layer = { kind: 'sctp', srcPort: 36412, dstPort: 36412, verificationTag: 0x11223344 };
+  const head: Layer = { kind: 'sctp', srcPort: 40900, dstPort: 50002, verificationTag: 0x11223344 };
   const init = Uint8Array.of(1, 0, 0, 20, 0, 0, 0, 1, 0, 1, 0, 0, 0, 10, 0, 10, 0, 0, 0, 1);
   const dataChunk = (bytes: number) => {
     const chunk = new Uint8Array(16 + ((bytes + 3) & ~3));

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { FrameSource } from './frame-source.ts';
 
 const STAGING_BYTES = 65536;
 /** Frames up to this length are copied byte by byte, which beats a call then. */
@@ -68,4 +69,12 @@ export function combineFrameHashes(queueHashes: readonly string[]): string {
   const hash = createHash('sha256');
   for (const digest of queueHashes) hash.update(digest, 'hex');
   return hash.digest('hex');
+}
+
+/** frames_sha256 of all frames that a source still has: what an undisturbed run of it delivers on one queue. */
+export function hashSource(source: FrameSource): string {
+  const hasher = new FrameHasher();
+  const memory = new Uint8Array(source.maxLength);
+  while (source.next()) hasher.add(memory, 0, source.write(memory, 0));
+  return hasher.digest();
 }

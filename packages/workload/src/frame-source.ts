@@ -10,6 +10,8 @@ export interface FrameSource {
 
   /** Frames of the whole stream, all shards together. */
   readonly packets: number;
+  /** Bytes of the longest frame: what a buffer for any of them must hold. */
+  readonly maxLength: number;
   /** Number of the current frame in the whole stream, from 0; -1 before the first. */
   readonly packet: number;
   /** Bytes in memory: no FCS, no padding. */

@@ -1,7 +1,7 @@
 export type { Endpoints } from './endpoints.ts';
 export { DEFAULT_ENDPOINTS } from './endpoints.ts';
 export { destinationHostOf, destinationPortOf, MAX_FLOWS, sourceHostOf, sourcePortOf } from './flows.ts';
-export { combineFrameHashes, FrameHasher } from './frame-hasher.ts';
+export { combineFrameHashes, FrameHasher, hashSource } from './frame-hasher.ts';
 export { MAX_FRAME_SIZE_BYTES, MIN_FRAME_SIZE_BYTES, parseFrameSizes } from './frame-sizes.ts';
 export type { FrameOffload, FrameSource } from './frame-source.ts';
 export {

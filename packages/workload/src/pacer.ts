@@ -10,15 +10,20 @@ export type Arrival =
   | { kind: 'poisson' }
   | { kind: 'on-off'; onPs: number; offPs: number };
 
-/** When each frame of a stream departs, in integer picoseconds from the stream's start. */
+/**
+ * When each frame of a stream departs. The moment is a field and not an answer, since V8 would allocate for a
+ * number beyond 32 bits that a function returns.
+ */
 export interface Pacer {
-  /** Departure of the frame that comes now; `length` is its bytes in memory. Call once per frame, in order. */
-  depart(length: number): number;
+  /** Departure of the frame given last, in integer picoseconds from the stream's start. */
+  readonly atPs: number;
+  /** Takes the next frame, of `length` bytes in memory. Call once per frame, in order. */
+  depart(length: number): void;
 }
 
 /** Makes the pacer for a rate and an arrival process. Throws a RangeError for impossible on/off times. */
 export function createPacer(rate: Rate, arrival: Arrival, seed: number): Pacer {
-  if (rate.unit === 'unpaced') return { depart: () => 0 };
+  if (rate.unit === 'unpaced') return { atPs: 0, depart: () => {} };
   if (arrival.kind === 'poisson') return new PoissonPacer(rate.unit, rate.value, seed);
   const slots = new SlotClock(rate.unit, rate.value);
   if (arrival.kind === 'on-off') return new OnOffPacer(slots, arrival.onPs, arrival.offPs);
@@ -45,7 +50,8 @@ class SlotClock implements Pacer {
   readonly #rest: number;
   /** Amount whose remainders can be added at once without leaving the integers that a number holds exactly. */
   readonly #chunk: number;
-  #nowPs = 0;
+  atPs = 0;
+  #nextPs = 0;
   #carry = 0;
 
   constructor(unit: Unit, rate: number) {
@@ -58,19 +64,19 @@ class SlotClock implements Pacer {
     this.#chunk = Math.floor((Number.MAX_SAFE_INTEGER - this.#rate) / Math.max(1, this.#rest));
   }
 
-  depart(length: number): number {
-    const at = this.#nowPs;
+  depart(length: number): void {
+    this.atPs = this.#nextPs;
     let amount = amountOf(this.#unit, length);
-    this.#nowPs += amount * this.#wholePs;
+    let next = this.#nextPs + amount * this.#wholePs;
     while (amount > 0) {
       const part = amount < this.#chunk ? amount : this.#chunk;
       const sum = this.#carry + part * this.#rest;
       const carried = Math.floor(sum / this.#rate);
-      this.#nowPs += carried;
+      next += carried;
       this.#carry = sum - carried * this.#rate;
       amount -= part;
     }
-    return at;
+    this.#nextPs = next;
   }
 }
 
@@ -88,7 +94,8 @@ class PoissonPacer implements Pacer {
   readonly #unit: Unit;
   readonly #psPerAmount: number;
   readonly #random: Prng;
-  #nowPs = 0;
+  atPs = 0;
+  #nextPs = 0;
 
   constructor(unit: Unit, rate: number, seed: number) {
     this.#unit = unit;
@@ -96,11 +103,11 @@ class PoissonPacer implements Pacer {
     this.#random = new Prng(seed);
   }
 
-  depart(length: number): number {
-    const at = this.#nowPs;
+  depart(length: number): void {
+    this.atPs = this.#nextPs;
     const meanPs = amountOf(this.#unit, length) * this.#psPerAmount;
-    this.#nowPs += Math.round(-Math.log(this.#random.nextUnit()) * meanPs);
-    return at;
+    const unit = ((this.#random.nextInt32() >>> 0) + 0.5) / 4294967296;
+    this.#nextPs = this.atPs + Math.round(-Math.log(unit) * meanPs);
   }
 }
 
@@ -109,6 +116,7 @@ class OnOffPacer implements Pacer {
   readonly #inner: Pacer;
   readonly #onPs: number;
   readonly #offPs: number;
+  atPs = 0;
 
   constructor(inner: Pacer, onPs: number, offPs: number) {
     if (!Number.isSafeInteger(onPs) || !Number.isSafeInteger(offPs) || onPs < 1 || offPs < 0) {
@@ -121,8 +129,9 @@ class OnOffPacer implements Pacer {
     this.#offPs = offPs;
   }
 
-  depart(length: number): number {
-    const busyPs = this.#inner.depart(length);
-    return busyPs + Math.floor(busyPs / this.#onPs) * this.#offPs;
+  depart(length: number): void {
+    this.#inner.depart(length);
+    const busyPs = this.#inner.atPs;
+    this.atPs = busyPs + Math.floor(busyPs / this.#onPs) * this.#offPs;
   }
 }

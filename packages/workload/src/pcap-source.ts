@@ -6,6 +6,8 @@ import { checkStream, type Sharing } from './sharing.ts';
 
 /** Shortest frame that is one: an Ethernet header. */
 const MIN_FRAME_BYTES = 14;
+/** Longest frame that is replayed unless the caller says otherwise: the largest IP packet with its header. */
+const DEFAULT_MAX_FRAME_BYTES = 65549;
 /** Frames up to this length are copied byte by byte, which beats a call then. */
 const SHORT_COPY_BYTES = 96;
 
@@ -13,6 +15,8 @@ const SHORT_COPY_BYTES = 96;
 export interface PcapReplay {
   /** Frames to send: fewer than the file has, or more, then it starts again. Default: the file once. */
   packets?: number;
+  /** Longer frames are left out and counted; default 65549. */
+  maxFrameBytes?: number;
   /** Moments: those of the capture divided by `speed`, or those of a pacer. */
   timing: { kind: 'captured'; speed: number } | { kind: 'paced'; pacer: Pacer };
   sharing: Sharing;
@@ -53,9 +57,11 @@ class FrameTable {
  */
 export class PcapSource implements FrameSource {
   readonly packets: number;
-  /** Frames of the file that are replayed, and why others are not: shorter than an Ethernet header. */
+  readonly maxLength: number;
+  /** Frames of the file that are replayed, and those that are not: no whole Ethernet header, or too long. */
   readonly framesInFile: number;
   readonly skippedTooShort: number;
+  readonly skippedTooLong: number;
   /** Frames that the capture had cut already: they travel cut. */
   readonly truncatedFrames: number;
   /** Frames stamped earlier than the one before: they follow at once. */
@@ -79,11 +85,13 @@ export class PcapSource implements FrameSource {
 
   /** Throws what `readCapture` throws, and a RangeError for captures without frames or of another link type. */
   constructor(bytes: Uint8Array, replay: PcapReplay) {
-    const loaded = load(bytes);
+    const loaded = load(bytes, replay.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES);
     this.#bytes = bytes;
     this.#frames = loaded.frames;
     this.framesInFile = loaded.frames.count;
+    this.maxLength = loaded.maxLength;
     this.skippedTooShort = loaded.skippedTooShort;
+    this.skippedTooLong = loaded.skippedTooLong;
     this.truncatedFrames = loaded.truncatedFrames;
     this.unsortedFrames = loaded.unsortedFrames;
     this.flows = loaded.flows;
@@ -132,25 +140,38 @@ export class PcapSource implements FrameSource {
     }
     this.length = this.#frames.length[this.#at];
     this.flow = this.#frames.flow[this.#at];
-    this.atPs = this.#pacer
-      ? this.#pacer.depart(this.length)
-      : Math.round((this.#loopStartPs + this.#frames.atPs[this.#at]) / this.#speed);
+    if (this.#pacer) {
+      this.#pacer.depart(this.length);
+      this.atPs = this.#pacer.atPs;
+    } else {
+      this.atPs = Math.round((this.#loopStartPs + this.#frames.atPs[this.#at]) / this.#speed);
+    }
   }
 }
 
 interface LoadedCapture {
   frames: FrameTable;
   flows: number;
+  maxLength: number;
   skippedTooShort: number;
+  skippedTooLong: number;
   truncatedFrames: number;
   unsortedFrames: number;
 }
 
-function load(bytes: Uint8Array): LoadedCapture {
+function load(bytes: Uint8Array, maxFrameBytes: number): LoadedCapture {
   const reader = readCapture(bytes);
   const frames = new FrameTable();
   const flows = new FlowNumbers(bytes);
-  const loaded = { frames, flows: 0, skippedTooShort: 0, truncatedFrames: 0, unsortedFrames: 0 };
+  const loaded: LoadedCapture = {
+    frames,
+    flows: 0,
+    maxLength: 0,
+    skippedTooShort: 0,
+    skippedTooLong: 0,
+    truncatedFrames: 0,
+    unsortedFrames: 0,
+  };
   let firstNs: bigint | undefined;
   let lastPs = 0;
   while (reader.next()) {
@@ -165,6 +186,11 @@ function load(bytes: Uint8Array): LoadedCapture {
       loaded.skippedTooShort++;
       continue;
     }
+    if (reader.capturedLength > maxFrameBytes) {
+      loaded.skippedTooLong++;
+      continue;
+    }
+    loaded.maxLength = Math.max(loaded.maxLength, reader.capturedLength);
     if (reader.originalLength > reader.capturedLength) loaded.truncatedFrames++;
     firstNs ??= reader.timestampNs;
     let atPs = lastPs;

@@ -43,9 +43,4 @@ export class Prng {
   nextBelow(bound: number): number {
     return Math.floor(((this.nextInt32() >>> 0) / 4294967296) * bound);
   }
-
-  /** A number in the open interval (0, 1), a multiple of 2^-33 and never 0. */
-  nextUnit(): number {
-    return ((this.nextInt32() >>> 0) + 0.5) / 4294967296;
-  }
 }

@@ -33,6 +33,7 @@ export class TcpStreamSource implements FrameSource {
   readonly segments: number;
   packet = -1;
   readonly length: number;
+  readonly maxLength: number;
   flow = 0;
   atPs = 0;
   gapPs = 0;
@@ -63,6 +64,7 @@ export class TcpStreamSource implements FrameSource {
     const offloaded = stream.gso || stream.checksumOffload;
     this.#template = new TcpTemplate(this.payloadBytes, stream, offloaded);
     this.length = this.#template.length;
+    this.maxLength = this.length;
     this.offload = noOffload();
     if (offloaded) {
       this.offload.flags = 1;
@@ -87,7 +89,8 @@ export class TcpStreamSource implements FrameSource {
       this.packet++;
       if (++this.#flowAt === this.#sequence.length) this.#flowAt = 0;
       this.flow = this.#flowAt;
-      this.atPs = this.#pacer.depart(this.length);
+      this.#pacer.depart(this.length);
+      this.atPs = this.#pacer.atPs;
       this.#sequence[this.flow] += this.payloadBytes;
       if (this.#shards === 1 || this.flow % this.#shards === this.#shard) {
         this.gapPs = this.atPs - before;

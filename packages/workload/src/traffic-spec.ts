@@ -42,6 +42,8 @@ export interface SourceOptions {
   shard?: number;
   shards?: number;
   capture?: Uint8Array;
+  /** pcap: longer frames are left out and counted; default 65549. */
+  maxFrameBytes?: number;
 }
 
 /**
@@ -57,6 +59,7 @@ export function createSource(spec: TrafficSpec, options: SourceOptions = {}): Fr
       throw new RangeError('traffic of kind pcap needs the bytes of a capture');
     return new PcapSource(options.capture, {
       ...(spec.packets === undefined ? {} : { packets: spec.packets }),
+      ...(options.maxFrameBytes === undefined ? {} : { maxFrameBytes: options.maxFrameBytes }),
       timing:
         spec.rate === undefined ? { kind: 'captured', speed: spec.speed ?? 1 } : { kind: 'paced', pacer },
       sharing,

@@ -23,6 +23,7 @@ export interface UdpStream extends TemplateShape {
 /** Synthetic UDP frames: sizes, flows and moments as the stream says, payload with the packet's number. */
 export class UdpSource implements FrameSource {
   readonly packets: number;
+  readonly maxLength: number;
   packet = -1;
   length = 0;
   flow = 0;
@@ -47,6 +48,7 @@ export class UdpSource implements FrameSource {
     if (distinct.length === 0) throw new RangeError('a stream needs at least one frame size');
     this.packets = stream.packets;
     this.#templates = distinct.map((size) => new UdpTemplate(size - FCS_BYTES, stream));
+    this.maxLength = Math.max(...distinct) - FCS_BYTES;
     this.#pattern = Uint32Array.from(stream.sizes, (size) => distinct.indexOf(size));
     // A stream of its own, so that sizes do not depend on how many numbers the arrival process draws.
     this.#random = stream.sizeOrder === 'random' ? new Prng(stream.seed ^ 0x53495a45) : undefined;
@@ -87,6 +89,7 @@ export class UdpSource implements FrameSource {
     }
     this.#template = this.#templates[this.#pattern[this.#patternAt]];
     this.length = this.#template.length;
-    this.atPs = this.#pacer.depart(this.length);
+    this.#pacer.depart(this.length);
+    this.atPs = this.#pacer.atPs;
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Layer } from '@vhostlab/packet';
 import {
   build,
@@ -10,6 +11,7 @@ import {
   parse,
   pseudoHeaderSum4,
   pseudoHeaderSum6,
+  readCapture,
 } from '@vhostlab/packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +20,7 @@ import {
   combineFrameHashes,
   createSource,
   FrameHasher,
+  hashSource,
   PcapSource,
   readSequence,
   reflect,
@@ -41,6 +44,7 @@ function drain(source: FrameSource, limit = 10_000): Sent[] {
   while (sent.length < limit && source.next()) {
     const { packet, flow, atPs, gapPs, length } = source;
     expect(source.write(memory, 1003)).toBe(length);
+    expect(length).toBeLessThanOrEqual(source.maxLength);
     expect(memory[1002]).toBe(0xa5);
     expect(memory[1003 + length]).toBe(0xa5);
     sent.push({ packet, flow, atPs, gapPs, bytes: memory.slice(1003, 1003 + length) });
@@ -253,17 +257,24 @@ describe('pcap source', () => {
     expect(() => times({ speed: 0 })).toThrow('replay speed 0');
   });
 
-  it('counts what it cannot keep: unsorted, truncated and too short frames', () => {
+  it('counts what it cannot keep: unsorted, truncated, too short and too long frames', () => {
     const writer = new PcapWriter();
     writer.write({ bytes: frames[0], timestampNs: 50n, originalLength: 9000 });
     writer.write({ bytes: frames[1], timestampNs: 40n });
     writer.write({ bytes: new Uint8Array(13), timestampNs: 60n });
-    const source = new PcapSource(writer.take(), { timing: { kind: 'captured', speed: 1 }, sharing: NONE });
+    writer.write({ bytes: new Uint8Array(300), timestampNs: 70n });
+    const source = new PcapSource(writer.take(), {
+      maxFrameBytes: 299,
+      timing: { kind: 'captured', speed: 1 },
+      sharing: NONE,
+    });
     expect(source).toMatchObject({
       framesInFile: 2,
       truncatedFrames: 1,
       unsortedFrames: 1,
       skippedTooShort: 1,
+      skippedTooLong: 1,
+      maxLength: frames[1].length,
     });
     expect(drain(source).map(({ atPs }) => atPs)).toEqual([0, 0]);
   });
@@ -281,6 +292,26 @@ describe('pcap source', () => {
     long.write({ bytes: frames[0], timestampNs: 0n });
     long.write({ bytes: frames[0], timestampNs: 10_000n * 1_000_000_000n });
     expect(() => open(long.take())).toThrow('2.5 hours');
+  });
+});
+
+describe('the example capture', () => {
+  const file = new Uint8Array(
+    readFileSync(new URL('../../../examples/traffic/mixed.pcapng', import.meta.url)),
+  );
+
+  it('is replayed whole: the hash of what is written is that of the frames in the file', () => {
+    const naive = createHash('sha256');
+    const reader = readCapture(file);
+    let count = 0;
+    while (reader.next()) {
+      naive.update(Uint8Array.of(reader.capturedLength, reader.capturedLength >>> 8, 0, 0));
+      naive.update(file.subarray(reader.offset, reader.offset + reader.capturedLength));
+      count++;
+    }
+    const source = createSource({ kind: 'pcap', lineBps: 10e9, seed: 1 }, { capture: file });
+    expect(source).toMatchObject({ packets: count, maxLength: 1518, skippedTooShort: 0, skippedTooLong: 0 });
+    expect(hashSource(source)).toBe(naive.digest('hex'));
   });
 });
 
