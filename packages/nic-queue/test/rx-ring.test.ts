@@ -100,7 +100,7 @@ describe('receive ring, driver against device', () => {
     'hands over every buffer once, in order, with its bytes (%s memory)',
     (mode) => {
       fc.assert(
-        fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+        fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
           const { run, drain } = world(mode);
           for (const { kind, count } of steps) run(kind, count);
           drain();
@@ -113,7 +113,7 @@ describe('receive ring, driver against device', () => {
   it('goes on for many laps', () => {
     const { run, drain, state } = world('replica');
     for (let i = 0; i < 600; i++) {
-      for (const kind of ['refill', 'down', 'fetch', 'packet', 'writeBack', 'flush', 'up', 'poll'])
+      for (const kind of ['refill', 'poll', 'down', 'fetch', 'packet', 'writeBack', 'flush', 'up', 'poll'])
         run(kind, 1 + (i % 7));
     }
     drain();

@@ -117,7 +117,7 @@ describe('transmit ring, driver against device', () => {
       `delivers every packet once and in order (${mode} memory, rsThresh %i)`,
       (rsThresh) => {
         fc.assert(
-          fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+          fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
             const { run, drain } = world(mode, rsThresh);
             for (const { kind, count, bytes, offload } of steps) run(kind, count, bytes, offload);
             drain();
@@ -132,7 +132,7 @@ describe('transmit ring, driver against device', () => {
     const { run, drain, state } = world('replica', 16);
     for (let i = 0; i < 1000; i++) {
       run('post', 1 + (i % 4), 1 + (i % 60), i % 3 === 0);
-      for (const kind of ['flush', 'down', 'read', 'complete', 'up', 'reclaim']) run(kind, 2);
+      for (const kind of ['flush', 'reclaim', 'down', 'read', 'complete', 'up', 'reclaim']) run(kind, 2);
     }
     drain();
     expect(state.packets).toBe(1000);
