@@ -2,7 +2,7 @@ import type { ComponentPlan } from '@vhostlab/engine';
 import { Clock, Severity } from './gen/vhostlab/common/v1/common_pb.ts';
 import type { InstanceConfig } from './gen/vhostlab/common/v1/plan_pb.ts';
 import type { OwnHello } from './handshake.ts';
-import type { ServiceProgram } from './instance-table.ts';
+import type { Instance, ServiceProgram } from './instance-table.ts';
 import { toPlanPart } from './plan-part.ts';
 
 /** A remark on a configuration that keeps the component from being made. */
@@ -25,10 +25,14 @@ export interface ComponentDefinition<C> {
   plan(config: C): ComponentPlan;
 }
 
-/** The service program of a component: configuration is JSON, Create answers its plan. */
+/**
+ * The service program of a component: configuration is JSON, Create answers its plan. `statistics` answers for the
+ * run that the process has at the moment.
+ */
 export function componentProgram<C>(
   definition: ComponentDefinition<C>,
   own: Pick<OwnHello, 'instanceId' | 'processId'>,
+  statistics: Instance['statistics'],
 ): ServiceProgram {
   const version = { major: 0, minor: 1, patch: 0 };
   const faults = (config: InstanceConfig): ConfigFault[] => {
@@ -56,7 +60,7 @@ export function componentProgram<C>(
       faults(config).map(({ field, summary }) => ({ severity: Severity.ERROR, field, summary })),
     create: (config) => ({
       plan: toPlanPart(definition.plan(JSON.parse(config.configJson) as C)),
-      statistics: () => ({}),
+      statistics,
     }),
   };
 }

@@ -1,4 +1,5 @@
 export * from './bridge.ts';
+export { switchDefinition, switchModules } from './definition.ts';
 export * from './handler.ts';
 export type { FlowAction } from './pipeline/actions.ts';
 export * from './pipeline/flow-tables.ts';
@@ -19,3 +20,4 @@ export {
   type Match,
   registerField,
 } from './pipeline/words.ts';
+export { planSwitch } from './plan.ts';

@@ -1,0 +1,140 @@
+import {
+  type BidiStream,
+  type Client,
+  ContractError,
+  type MessageInitShape,
+  type MessageShape,
+  runtimeV1,
+  toUint64,
+} from '@vhostlab/contracts';
+import { type RunPlan, TimeBounds } from '@vhostlab/engine';
+
+/** A process that takes part in a run. */
+export interface ProcessHandle {
+  /** Names of its services joined with `+`. */
+  name: string;
+  services: readonly string[];
+  /** Where its LinkService is; undefined for the embedded process. */
+  address?: string;
+  runtime: Client<typeof runtimeV1.RuntimeService>;
+}
+
+/** What crossed a channel between two processes, both directions together. */
+export interface ChannelTraffic {
+  channel: string;
+  batches: number;
+  messages: number;
+  payloadBytes: number;
+}
+
+type RunStream = BidiStream<
+  MessageInitShape<typeof runtimeV1.RunRequestSchema>,
+  MessageShape<typeof runtimeV1.RunResponseSchema>
+>;
+
+interface Member {
+  handle: ProcessHandle;
+  stream: RunStream;
+  /** Moment of its next event as far as the lab knows. */
+  nextPs: number;
+  /** Batches that it must have before its next window, by channel. */
+  inbound: Map<number, number>;
+  window: number;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+/** The last moment that virtual time has. */
+const END_PS = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Drives the processes of a prepared run until nothing is left to do. In every round each process gets the
+ * bound up to which nothing can reach it (TimeBounds); messages go from process to process, the lab only
+ * counts them. Resolves with the number of rounds; throws naming the process that failed.
+ */
+export async function coordinate(
+  plan: RunPlan,
+  handles: readonly ProcessHandle[],
+  signal?: AbortSignal,
+): Promise<number> {
+  const processOf = (service: string): string => {
+    const handle = handles.find(({ services }) => services.includes(service));
+    if (handle === undefined) throw new Error(`no process runs service ${service}`);
+    return handle.name;
+  };
+  const bounds = new TimeBounds(plan, processOf);
+  const coreProcess = new Map(plan.cores.map(({ id, service }) => [id, processOf(service)]));
+  const members = bounds.processes.map((name): Member => {
+    const handle = handles.find((candidate) => candidate.name === name) as ProcessHandle;
+    const options = { timeoutMs: NEVER, ...(signal === undefined ? {} : { signal }) };
+    return { handle, stream: handle.runtime.run(options), nextPs: 0, inbound: new Map(), window: 0 };
+  });
+  const byName = new Map(members.map((member) => [member.handle.name, member]));
+  const settle = (member: Member, report: MessageShape<typeof runtimeV1.ReportSchema>): void => {
+    member.nextPs = report.nextEventPs === undefined ? NEVER : Number(report.nextEventPs);
+    const earliest = report.earliestOutboundPs === undefined ? NEVER : Number(report.earliestOutboundPs);
+    for (const { channel, batches } of report.outbound) {
+      const { a, b } = plan.channels[channel];
+      const other = [a.core, b.core]
+        .map((core) => coreProcess.get(core))
+        .find((name) => name !== member.handle.name);
+      const receiver = byName.get(other as string) as Member;
+      if ((receiver.inbound.get(channel) ?? 0) >= Number(batches)) continue;
+      receiver.inbound.set(channel, Number(batches));
+      arrivals.set(receiver, Math.min(arrivals.get(receiver) ?? NEVER, earliest));
+    }
+  };
+  /** Moment of the first message that a process has not taken yet. */
+  const arrivals = new Map<Member, number>();
+  try {
+    await Promise.all(members.map(async (member) => settle(member, await nextReport(member))));
+    for (let round = 1; ; round++) {
+      const next = members.map((member) => Math.min(member.nextPs, arrivals.get(member) ?? NEVER));
+      if (next.every((at) => at === NEVER)) return round - 1;
+      const granted = members.filter((_, i) => next[i] < bounds.bound(i, next));
+      const untilOf = granted.map((member) => bounds.bound(members.indexOf(member), next));
+      for (const member of granted) arrivals.delete(member);
+      const reports = await Promise.all(
+        granted.map(async (member, i) => {
+          member.window++;
+          const inbound = [...member.inbound].map(([channel, batches]) => ({
+            channel,
+            batches: BigInt(batches),
+          }));
+          const untilPs = toUint64(Math.min(untilOf[i], END_PS));
+          await member.stream.send({
+            command: { case: 'grant', value: { window: BigInt(member.window), untilPs, inbound } },
+          });
+          return await nextReport(member);
+        }),
+      );
+      granted.forEach((member, i) => {
+        settle(member, reports[i]);
+      });
+    }
+  } finally {
+    for (const { stream } of members) {
+      stream.send({ command: { case: 'finish', value: { abortReason: '' } } }).catch(() => undefined);
+      stream.closeSend();
+    }
+  }
+}
+
+async function nextReport(member: Member): Promise<MessageShape<typeof runtimeV1.ReportSchema>> {
+  let response: MessageShape<typeof runtimeV1.RunResponseSchema> | undefined;
+  try {
+    response = await member.stream.receive();
+  } catch (error) {
+    if (error instanceof ContractError && error.code === 'CANCELLED') throw error;
+    throw new ContractError('UNAVAILABLE', `service ${member.handle.name} was lost during the run`, {
+      cause: error,
+    });
+  }
+  const report = response?.report;
+  if (report === undefined) {
+    throw new ContractError('UNAVAILABLE', `service ${member.handle.name} ended its part of the run`);
+  }
+  if (report.state === runtimeV1.RunState.FAULT) {
+    throw new ContractError('ABORTED', `service ${member.handle.name} failed: ${report.fault}`);
+  }
+  return report;
+}

@@ -1,0 +1,255 @@
+import {
+  ContractError,
+  createClient,
+  createGrpcTransport,
+  linkV1,
+  type MessageShape,
+} from '@vhostlab/contracts';
+
+type Incoming =
+  | MessageShape<typeof linkV1.ExchangeRequestSchema>
+  | MessageShape<typeof linkV1.ExchangeResponseSchema>;
+/** The two directions of a link carry the same messages. */
+type Outgoing = {
+  message:
+    | { case: 'opening'; value: { runId: string; process: string; planSha256: Uint8Array } }
+    | {
+        case: 'batch';
+        value: { channel: number; sequence: bigint; count: number; payload: Uint8Array; more: boolean };
+      };
+};
+
+/** Batches have at most this many payload bytes; longer ones travel in parts. */
+const PART_BYTES = 8 * 1024 * 1024;
+
+interface Inbound {
+  batches: number;
+  messages: number;
+  payloadBytes: number;
+  waiting: Uint8Array[];
+  part: Uint8Array[];
+}
+
+/** Counts of one channel and direction since the start of the run. */
+export interface ChannelTotals {
+  channel: number;
+  batches: number;
+  messages: number;
+  payloadBytes: number;
+}
+
+/**
+ * The streams between one process and its neighbours. What arrives is taken off the stream at once and kept
+ * until the lab's grant says that it counts, so a stream never blocks.
+ */
+export class PeerLinks {
+  readonly #runId: string;
+  readonly #process: string;
+  readonly #planSha256: Uint8Array;
+  readonly #send = new Map<string, (message: Outgoing) => Promise<void>>();
+  readonly #peerOfChannel = new Map<number, string>();
+  readonly #inbound = new Map<number, Inbound>();
+  readonly #outbound = new Map<number, ChannelTotals>();
+  readonly #closers: (() => void)[] = [];
+  #arrived: () => void = () => undefined;
+  #fault: Error | undefined;
+  #closed = false;
+
+  constructor(runId: string, process: string, planSha256: Uint8Array) {
+    this.#runId = runId;
+    this.#process = process;
+    this.#planSha256 = planSha256;
+  }
+
+  /** Says which neighbour has the other end of which channels. */
+  expect(peer: string, channels: readonly number[]): void {
+    for (const channel of channels) this.#peerOfChannel.set(channel, peer);
+  }
+
+  /** Opens the stream to a neighbour; resolves when it has answered. */
+  async dial(peer: string, address: string, timeoutMs: number): Promise<void> {
+    const transport = createGrpcTransport(address);
+    const stream = createClient(linkV1.LinkService, transport).exchange({
+      timeoutMs: Number.POSITIVE_INFINITY,
+    });
+    this.#closers.push(() => {
+      stream.cancel();
+      transport.close();
+    });
+    await stream.send(this.opening());
+    const timer = setTimeout(() => stream.cancel(), timeoutMs);
+    const first = await stream.receive();
+    clearTimeout(timer);
+    if (first?.message.case !== 'opening') {
+      throw new ContractError('UNAVAILABLE', `${peer} at ${address} did not open its side of the link.`);
+    }
+    this.check(first.message.value);
+    this.attach(peer, (message) => stream.send(message));
+    void this.#drain(peer, stream);
+  }
+
+  /** Own first message on a stream. */
+  opening(): Outgoing {
+    return {
+      message: {
+        case: 'opening',
+        value: { runId: this.#runId, process: this.#process, planSha256: this.#planSha256 },
+      },
+    };
+  }
+
+  /** Refuses a neighbour of another run or plan. */
+  check(opening: MessageShape<typeof linkV1.OpeningSchema>): void {
+    if (opening.runId !== this.#runId) {
+      throw new ContractError('FAILED_PRECONDITION', `${opening.process} belongs to run ${opening.runId}.`);
+    }
+    if (Buffer.compare(opening.planSha256, this.#planSha256) !== 0) {
+      throw new ContractError(
+        'FAILED_PRECONDITION',
+        `${opening.process} has another plan of run ${this.#runId}.`,
+      );
+    }
+  }
+
+  /** Takes over the sending side towards a neighbour. */
+  attach(peer: string, send: (message: Outgoing) => Promise<void>): void {
+    if (this.#send.has(peer)) throw new ContractError('ALREADY_EXISTS', `${peer} is connected already.`);
+    this.#send.set(peer, send);
+    this.#arrived();
+  }
+
+  /** Waits until all named neighbours are connected. */
+  async connected(peers: readonly string[], timeoutMs: number): Promise<void> {
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      const missing = peers.filter((peer) => !this.#send.has(peer));
+      if (missing.length === 0) return;
+      if (Date.now() >= until) {
+        throw new ContractError(
+          'DEADLINE_EXCEEDED',
+          `No link from ${missing.join(', ')} within ${timeoutMs} ms.`,
+        );
+      }
+      await this.#something(Math.min(100, until - Date.now()));
+    }
+  }
+
+  /** Keeps what arrived from a neighbour. */
+  accept(peer: string, message: Incoming): void {
+    if (message.message.case !== 'batch') return;
+    const { channel, count, payload, more } = message.message.value;
+    if (this.#peerOfChannel.get(channel) !== peer) {
+      this.fail(
+        new ContractError('INVALID_ARGUMENT', `${peer} sent on channel ${channel}, which is not its own.`),
+      );
+      return;
+    }
+    const inbound = this.#of(channel);
+    inbound.messages += count;
+    inbound.payloadBytes += payload.length;
+    inbound.part.push(payload);
+    if (!more) {
+      inbound.waiting.push(inbound.part.length === 1 ? inbound.part[0] : Buffer.concat(inbound.part));
+      inbound.part = [];
+      inbound.batches++;
+      this.#arrived();
+    }
+  }
+
+  /** Sends one batch of a window. */
+  async send(channel: number, payload: Uint8Array, messages: number): Promise<void> {
+    const peer = this.#peerOfChannel.get(channel);
+    const send = peer === undefined ? undefined : this.#send.get(peer);
+    if (send === undefined) throw new Error(`channel ${channel} has no link`);
+    const totals = this.#outbound.get(channel) ?? { channel, batches: 0, messages: 0, payloadBytes: 0 };
+    totals.batches++;
+    totals.messages += messages;
+    totals.payloadBytes += payload.length;
+    this.#outbound.set(channel, totals);
+    let left = messages;
+    for (let at = 0; at < payload.length; at += PART_BYTES) {
+      const more = at + PART_BYTES < payload.length;
+      const count = more ? 1 : left;
+      left -= count;
+      await send({
+        message: {
+          case: 'batch',
+          value: {
+            channel,
+            sequence: BigInt(totals.batches),
+            count,
+            payload: payload.subarray(at, at + PART_BYTES),
+            more,
+          },
+        },
+      });
+    }
+  }
+
+  /** Waits until a channel has had `batches` in all and hands the new ones over, oldest first. */
+  async take(channel: number, batches: number): Promise<Uint8Array[]> {
+    const inbound = this.#of(channel);
+    while (inbound.batches < batches) {
+      if (this.#fault !== undefined) throw this.#fault;
+      await this.#something(1000);
+    }
+    return inbound.waiting.splice(0);
+  }
+
+  outbound(): ChannelTotals[] {
+    return [...this.#outbound.values()].sort((x, y) => x.channel - y.channel);
+  }
+
+  inbound(): ChannelTotals[] {
+    return [...this.#inbound]
+      .map(([channel, { batches, messages, payloadBytes }]) => ({ channel, batches, messages, payloadBytes }))
+      .sort((x, y) => x.channel - y.channel);
+  }
+
+  fail(error: Error): void {
+    if (this.#closed) return;
+    this.#fault ??= error;
+    this.#arrived();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const close of this.#closers) close();
+    this.#send.clear();
+  }
+
+  async #drain(peer: string, stream: { receive(): Promise<Incoming | undefined> }): Promise<void> {
+    try {
+      for (;;) {
+        const message = await stream.receive();
+        if (message === undefined) break;
+        this.accept(peer, message);
+      }
+      this.fail(new ContractError('UNAVAILABLE', `${peer} ended its link.`));
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  #of(channel: number): Inbound {
+    let inbound = this.#inbound.get(channel);
+    if (inbound === undefined) {
+      inbound = { batches: 0, messages: 0, payloadBytes: 0, waiting: [], part: [] };
+      this.#inbound.set(channel, inbound);
+    }
+    return inbound;
+  }
+
+  /** Resolves when something arrives, or after `timeoutMs`. */
+  #something(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      const before = this.#arrived;
+      this.#arrived = () => {
+        clearTimeout(timer);
+        before();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { compileCostProfile, costProfileSchema } from '@vhostlab/cost-profile';
+import { type CoreStatistics, type ModuleRegistry, type RunPlan, VirtualRuntime } from '@vhostlab/engine';
+import { createArena } from '@vhostlab/memory';
+import { LogStore } from './log-store.ts';
+
+const SLICE_RUNS = 50_000;
+const ARENA_SLACK_BYTES = 4 * 1024 * 1024;
+
+/** What one process counted, as JSON between lab and service. */
+export interface ProcessResults {
+  cores: CoreStatistics[];
+  reachedPs: number;
+  sentBytes: number;
+}
+
+/** How far a running process is. */
+export interface Progress {
+  offered: number;
+  delivered: number;
+  reachedPs: number;
+}
+
+/** The part of a run that lives in one process: its runtime, its arena and its part of the log. */
+export class ProcessRuntime {
+  readonly plan: RunPlan;
+  readonly planSha256: Uint8Array;
+  readonly services: readonly string[];
+  readonly runtime: VirtualRuntime;
+  readonly log = new LogStore();
+  #stopped = false;
+
+  constructor(
+    planJson: Uint8Array,
+    profileJson: string,
+    services: readonly string[],
+    modules: ModuleRegistry,
+  ) {
+    this.plan = JSON.parse(new TextDecoder().decode(planJson)) as RunPlan;
+    this.planSha256 = createHash('sha256').update(planJson).digest();
+    this.services = services;
+    const profile = compileCostProfile(costProfileSchema.parse(JSON.parse(profileJson)));
+    this.runtime = new VirtualRuntime({
+      plan: this.plan,
+      services,
+      modules,
+      arena: createArena(arenaBytes(this.plan, services)),
+      profile,
+      logSink: (chunk) => this.log.append(chunk),
+    });
+  }
+
+  /**
+   * Runs everything that starts before `limitPs`, giving the event loop a turn now and then.
+   * Throws when `stop` was called meanwhile.
+   */
+  async advance(limitPs: number, onSlice?: () => void): Promise<void> {
+    while (this.runtime.runUntil(limitPs, SLICE_RUNS)) {
+      onSlice?.();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#stopped) throw new Error('the run was stopped');
+    }
+  }
+
+  progress(): Progress {
+    let offered = 0;
+    let delivered = 0;
+    for (const { counters } of this.runtime.statistics()) {
+      offered += counters['frames.offered'] ?? 0;
+      delivered += counters['frames.delivered'] ?? 0;
+    }
+    return { offered, delivered, reachedPs: this.runtime.reachedPs() };
+  }
+
+  results(): ProcessResults {
+    return {
+      cores: this.runtime.statistics(),
+      reachedPs: this.runtime.reachedPs(),
+      sentBytes: this.runtime.sentBytes,
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  close(): void {
+    this.stop();
+    this.log.close();
+  }
+}
+
+/** Room for the windows and link buffers that `services` touch. */
+function arenaBytes(plan: RunPlan, services: readonly string[]): number {
+  const here = new Set(plan.cores.filter(({ service }) => services.includes(service)).map(({ id }) => id));
+  const touched = new Set<string>();
+  let links = 0;
+  for (const channel of plan.channels) {
+    if (!here.has(channel.a.core) && !here.has(channel.b.core)) continue;
+    if (channel.window !== undefined) touched.add(channel.window);
+    if (channel.kind === 'link') links += 4 * (channel.bufferBytes ?? (channel.capacity ?? 1024) * 2048);
+  }
+  const copies = plan.copyMode ? services.length : 1;
+  const windows = plan.windows.reduce((sum, { bytes }) => sum + bytes + 4096, 0);
+  return windows * copies + links + ARENA_SLACK_BYTES;
+}

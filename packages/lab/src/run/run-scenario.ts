@@ -1,0 +1,226 @@
+import {
+  type CallOptions,
+  type Client,
+  commonV1,
+  fromPlanPart,
+  hello,
+  type LifecycleClient,
+  type Role,
+  type runtimeV1,
+} from '@vhostlab/contracts';
+import type { CompiledProfile, CoreStatistics, LatencyClass, RunPlan } from '@vhostlab/engine';
+import { assemble } from '@vhostlab/engine';
+import type { LogPart } from '@vhostlab/trace';
+import type { ScenarioConfig } from '@vhostlab/workload';
+import { type ChannelTraffic, coordinate, type ProcessHandle } from './coordinate.ts';
+import { LogStore } from './log-store.ts';
+import type { ProcessResults } from './process-runtime.ts';
+
+/** The services of a lab and the processes that they live in. */
+export interface Lab {
+  placement: 'embedded' | 'process';
+  services: Record<Role, LifecycleClient>;
+  processes: readonly ProcessHandle[];
+}
+
+/** What a scenario needs besides its services. */
+export interface ScenarioInput {
+  /** Name of the section in the event log, `pvp/vhost-user`. */
+  name: string;
+  config: ScenarioConfig;
+  profileJson: string;
+  profile: CompiledProfile;
+  /** Distance between sampled packets; 0 samples none. */
+  samplingStride: number;
+  /** Replicas inside one process, fed by publications only. */
+  copyMode?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Everything that a scenario left behind. Call `close` to remove its temporary files. */
+export interface ScenarioOutcome {
+  name: string;
+  config: ScenarioConfig;
+  plan: RunPlan;
+  cores: CoreStatistics[];
+  parts: LogPart[];
+  channels: ChannelTraffic[];
+  rounds: number;
+  close(): void;
+}
+
+const ROLES: readonly Role[] = ['guest', 'backend', 'switch', 'nic'];
+
+/** Sets a scenario up on the lab's services, runs it to its end and collects. Nothing stays behind in the services. */
+export async function runScenario(lab: Lab, input: ScenarioInput): Promise<ScenarioOutcome> {
+  const call: CallOptions = input.signal === undefined ? {} : { signal: input.signal };
+  const id = input.name.replaceAll(/[^a-z0-9]+/g, '-');
+  const created: Role[] = [];
+  try {
+    const plan = await createPlan(lab, input, id, created, call);
+    await prepare(lab, plan, input, id, call);
+    for (const role of ROLES) await lab.services[role].start(id, call);
+    const rounds = await coordinate(plan, lab.processes, input.signal);
+    return await collect(lab, plan, input, rounds, call);
+  } finally {
+    for (const role of created) await lab.services[role].destroy(id).catch(() => undefined);
+  }
+}
+
+async function createPlan(
+  lab: Lab,
+  input: ScenarioInput,
+  id: string,
+  created: Role[],
+  call: CallOptions,
+): Promise<RunPlan> {
+  const own = { instanceId: 'lab', name: 'lab', version: { major: 0, minor: 1, patch: 0 } };
+  const offered: { role: Role; capabilities: commonV1.Capability[] }[] = [];
+  for (const role of ROLES) {
+    const service = lab.services[role];
+    await service.handshake(hello({ ...own, clocks: [commonV1.Clock.VIRTUAL], processId: 0 }), call);
+    await service.describe(call);
+    offered.push({ role, capabilities: await service.getCapabilities([], call) });
+  }
+  const components = [];
+  for (const role of ROLES) {
+    const peers = offered
+      .filter((other) => other.role !== role)
+      .map((other) => ({ role: other.role, id, capabilities: other.capabilities }));
+    const config = {
+      id,
+      configJson: JSON.stringify(input.config),
+      clock: commonV1.Clock.VIRTUAL,
+      seed: BigInt(input.config.seed),
+      peers,
+    };
+    const { plan } = await lab.services[role].create(config, call);
+    created.push(role);
+    components.push(fromPlanPart(plan, role));
+  }
+  const constant = (name: string): number => {
+    const value = input.profile.constants.get(name);
+    if (value === undefined) throw new Error(`cost profile ${input.profile.name} lacks the constant ${name}`);
+    return value;
+  };
+  const latencyPs = (latency: LatencyClass, direction: 'ab' | 'ba'): number =>
+    Math.round(constant(`latency.${latency}.${direction}Ns`) * 1000);
+  return assemble(components, latencyPs, {
+    seed: input.config.seed,
+    sampling: { stride: input.samplingStride },
+    accountFromPs: constant('run.trafficStartNs') * 1000,
+    copyMode: input.copyMode ?? false,
+  });
+}
+
+async function prepare(
+  lab: Lab,
+  plan: RunPlan,
+  input: ScenarioInput,
+  id: string,
+  call: CallOptions,
+): Promise<void> {
+  const planJson = new TextEncoder().encode(JSON.stringify(plan));
+  const seed = BigInt(plan.seed);
+  await Promise.all(
+    lab.processes.map(({ runtime, services }) =>
+      runtime.prepare(
+        { runId: id, planJson, services: [...services], profileJson: input.profileJson, seed },
+        call,
+      ),
+    ),
+  );
+  if (lab.processes.length < 2) return;
+  const processOf = new Map<string, ProcessHandle>();
+  for (const process of lab.processes)
+    for (const service of process.services) processOf.set(service, process);
+  const coreProcess = new Map(
+    plan.cores.map((core) => [core.id, processOf.get(core.service) as ProcessHandle]),
+  );
+  await Promise.all(
+    lab.processes.map((process) => {
+      const peers = lab.processes
+        .filter((peer) => peer !== process)
+        .map((peer) => ({
+          name: peer.name,
+          address: peer.address ?? '',
+          dial: process.name < peer.name,
+          channels: plan.channels
+            .filter(({ a, b }) => {
+              const ends = [coreProcess.get(a.core), coreProcess.get(b.core)];
+              return ends.includes(process) && ends.includes(peer);
+            })
+            .map((channel) => channel.id),
+        }))
+        .filter(({ channels }) => channels.length > 0);
+      return process.runtime.connect({ peers, timeoutMs: 10_000 }, call);
+    }),
+  );
+}
+
+async function collect(
+  lab: Lab,
+  plan: RunPlan,
+  input: ScenarioInput,
+  rounds: number,
+  call: CallOptions,
+): Promise<ScenarioOutcome> {
+  const cores: CoreStatistics[] = [];
+  const stores: LogStore[] = [];
+  const parts: LogPart[] = [];
+  const traffic = new Map<number, ChannelTraffic>();
+  const close = (): void => {
+    for (const store of stores) store.close();
+  };
+  try {
+    for (const { runtime } of lab.processes) {
+      const { resultsJson, outbound } = await runtime.collect({}, call);
+      cores.push(...(JSON.parse(new TextDecoder().decode(resultsJson)) as ProcessResults).cores);
+      for (const { channel, batches, messages, payloadBytes } of outbound) {
+        const sum = traffic.get(channel) ?? {
+          channel: plan.channels[channel].id,
+          batches: 0,
+          messages: 0,
+          payloadBytes: 0,
+        };
+        sum.batches += Number(batches);
+        sum.messages += Number(messages);
+        sum.payloadBytes += Number(payloadBytes);
+        traffic.set(channel, sum);
+      }
+      parts.push(await readPart(runtime, stores, call));
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  cores.sort((x, y) => (x.id < y.id ? -1 : 1));
+  return {
+    name: input.name,
+    config: input.config,
+    plan,
+    cores,
+    parts,
+    channels: [...traffic.values()],
+    rounds,
+    close,
+  };
+}
+
+async function readPart(
+  runtime: Client<typeof runtimeV1.RuntimeService>,
+  stores: LogStore[],
+  call: CallOptions,
+): Promise<LogPart> {
+  const store = new LogStore();
+  stores.push(store);
+  let strings: string[] = [];
+  for await (const { part } of runtime.readLog(
+    { chunkBytes: 0 },
+    { ...call, timeoutMs: Number.POSITIVE_INFINITY },
+  )) {
+    if (part.case === 'strings') strings = part.value.strings;
+    else if (part.case === 'records') store.append(part.value);
+  }
+  return store.part(strings);
+}

@@ -1,0 +1,95 @@
+import type { BackendName, ScenarioConfig, TrafficSpec, WorkloadName } from '@vhostlab/workload';
+import { type CompareOptions, DEFAULT_PACKETS } from './options.ts';
+
+/** Bulk data of `stream` per write of the application. */
+const STREAM_WRITE_BYTES = 65_536;
+
+/** A capture that is replayed: its bytes and its number of frames. */
+export interface Capture {
+  bytes: Uint8Array;
+  frames: number;
+}
+
+/** Flows of the bridge by workload: two ports that forward to each other. Port 1 is the wire, 10 + g guest g. */
+export function defaultFlows(workload: WorkloadName): string[] {
+  return workload === 'v2v'
+    ? ['in_port=10,actions=output:11', 'in_port=11,actions=output:10']
+    : ['in_port=1,actions=output:10', 'in_port=10,actions=output:1'];
+}
+
+/** Packets of a scenario. */
+export function packetsOf(
+  workload: WorkloadName,
+  options: CompareOptions,
+  capture: Capture | undefined,
+): number {
+  return options.packets ?? capture?.frames ?? DEFAULT_PACKETS[workload];
+}
+
+/** The scenario of one back end and workload. Options that the back end lacks are replaced as its row says. */
+export function buildScenario(
+  backend: BackendName,
+  workload: WorkloadName,
+  options: CompareOptions,
+  capture: Capture | undefined,
+): ScenarioConfig {
+  const guest = options.guest ?? (workload === 'rr' || workload === 'stream' ? 'interrupt' : 'poll');
+  // a capture tests bytes: segmentation and coalescing would make other frames of them
+  const offloads =
+    capture !== undefined
+      ? { csum: false, tso: false, mrg: true }
+      : {
+          csum: backend !== 'vhost-user' || options.vhostUserOffloads,
+          tso: backend !== 'vhost-user' || options.vhostUserOffloads,
+          mrg: true,
+        };
+  return {
+    backend,
+    workload,
+    guests: workload === 'v2v' ? 2 : 1,
+    queues: options.queues,
+    ring: backend === 'vhost-net' ? 'split' : options.ring,
+    ringSize: options.ringSize,
+    pages: options.pages,
+    execution: backend === 'vhost-user' ? options.execution : 'rtc',
+    guest,
+    offloads,
+    nic: { pcie: options.pcie, rateGbps: options.rateGbps },
+    flows: options.flowTable ?? defaultFlows(workload),
+    traffic: trafficOf(workload, options, offloads.tso, capture),
+    ...(capture === undefined ? {} : { capture: Buffer.from(capture.bytes).toString('base64') }),
+    faults: [],
+    seed: options.seed,
+  };
+}
+
+function trafficOf(
+  workload: WorkloadName,
+  options: CompareOptions,
+  tso: boolean,
+  capture: Capture | undefined,
+): TrafficSpec {
+  const common = {
+    packets: packetsOf(workload, options, capture),
+    lineBps: options.rateGbps * 1e9,
+    seed: options.seed,
+  };
+  if (capture !== undefined) {
+    // without a rate a capture is paced so that nothing drops on the slowest back end
+    return { ...common, kind: 'pcap', rate: options.rate ?? (workload === 'rx' ? '100kpps' : 'line') };
+  }
+  const rate =
+    options.rate ?? (workload === 'tx' || workload === 'v2v' || workload === 'stream' ? 'unpaced' : 'line');
+  if (workload === 'stream') {
+    return {
+      ...common,
+      kind: 'tcp-stream',
+      flows: options.flows,
+      rate,
+      gso: tso,
+      checksumOffload: tso,
+      ...(tso ? {} : { size: String(STREAM_WRITE_BYTES) }),
+    };
+  }
+  return { ...common, kind: 'udp', size: options.size, flows: options.flows, rate };
+}

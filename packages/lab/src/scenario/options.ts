@@ -1,0 +1,134 @@
+import {
+  BACKENDS,
+  type BackendName,
+  listWorkloads,
+  PAGE_SIZES,
+  PCIE_LINKS,
+  parseFrameSizes,
+  parseRate,
+} from '@vhostlab/workload';
+import { z } from 'zod';
+
+const workloads = listWorkloads().map(({ name }) => name);
+
+function understood<T>(parse: (text: string) => T) {
+  return (text: string, context: z.RefinementCtx): void => {
+    try {
+      parse(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  };
+}
+
+/** Most packets that a run may have. */
+export const MAX_PACKETS = 1e9;
+
+const backendName = z.enum(BACKENDS, {
+  error: ({ input }) => `back end "${input}" is unknown; there are ${BACKENDS.join(', ')}`,
+});
+
+/** What `compare` is asked for; unknown keys are refused by name. Defaults that depend on the workload stay open. */
+export const compareOptionsSchema = z.strictObject({
+  workloads: z
+    .array(
+      z.enum(workloads, {
+        error: ({ input }) => `workload "${input}" is unknown; there are ${workloads.join(', ')}`,
+      }),
+    )
+    .min(1)
+    .default(['pvp', 'rr']),
+  backends: z
+    .array(backendName)
+    .min(1)
+    .default([...BACKENDS]),
+  packets: z
+    .int({ error: 'packets must be a whole number' })
+    .min(1, { error: 'packets must be at least 1' })
+    .max(MAX_PACKETS, { error: ({ input }) => `${input} packets are too many; at most 10^9` })
+    .optional(),
+  size: z.string().superRefine(understood(parseFrameSizes)).default('64'),
+  rate: z
+    .string()
+    .superRefine(understood((text) => parseRate(text, 1e9)))
+    .optional(),
+  flows: z.int().min(0).max(4_000_000).default(1),
+  queues: z
+    .int()
+    .min(1, { error: 'queues must be 1 to 16' })
+    .max(16, { error: 'queues must be 1 to 16' })
+    .default(1),
+  ring: z.enum(['split', 'packed']).default('split'),
+  ringSize: z.int().min(1).max(32768).default(256),
+  pages: z.enum(Object.keys(PAGE_SIZES) as [keyof typeof PAGE_SIZES]).default('2M'),
+  execution: z.enum(['rtc', 'pipeline']).default('rtc'),
+  guest: z.enum(['interrupt', 'poll']).optional(),
+  pcie: z.enum(PCIE_LINKS).default('gen4x16'),
+  rateGbps: z.number().min(1).max(400).default(25),
+  /** vhost-user: offer checksum and TSO to the guest; the others always do. */
+  vhostUserOffloads: z.boolean().default(false),
+  flowTable: z.array(z.string()).optional(),
+  seed: z.int().min(0).default(1),
+  profile: z.string().default('reference'),
+  placement: z.enum(['embedded', 'process']).default('embedded'),
+  /** Sampled packets per scenario; 0 samples none. */
+  samples: z.int().min(0).max(1_000_000).default(1000),
+});
+
+/** Options after defaults. */
+export type CompareOptions = z.infer<typeof compareOptionsSchema>;
+export type CompareOptionsInput = z.input<typeof compareOptionsSchema>;
+
+/** Packets of a workload when none were asked for: enough for a steady state, few enough for seconds. */
+export const DEFAULT_PACKETS: Record<CompareOptions['workloads'][number], number> = {
+  pvp: 400_000,
+  rx: 400_000,
+  tx: 200_000,
+  v2v: 200_000,
+  rr: 2000,
+  stream: 20_000,
+};
+
+/** A wrong option or file; the message is one sentence that names it and the mend. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Checks options; throws UsageError naming the first one that is wrong. */
+export function parseCompareOptions(input: unknown): CompareOptions {
+  const result = compareOptionsSchema.safeParse(input);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const path = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
+    throw new UsageError(`${path}${issue.message}`);
+  }
+  const options = result.data;
+  if (options.ring === 'split' && (options.ringSize & (options.ringSize - 1)) !== 0) {
+    throw new UsageError(
+      `ringSize: ${options.ringSize} is no power of two, which a split ring needs; use --ring packed or another size`,
+    );
+  }
+  if (options.ringSize < 2) throw new UsageError('ringSize: a ring needs at least 2 entries');
+  return options;
+}
+
+/** Options that mean nothing to a back end, with the reason; its row says so. */
+export function notApplicable(
+  backend: BackendName,
+  options: CompareOptions,
+): { option: string; reason: string }[] {
+  const list: { option: string; reason: string }[] = [];
+  if (backend === 'vhost-net' && options.ring === 'packed') {
+    list.push({
+      option: '--ring packed',
+      reason: 'not applicable: vhost-net has no packed rings; the row runs split',
+    });
+  }
+  if (backend !== 'vhost-user' && options.execution === 'pipeline') {
+    list.push({
+      option: '--execution pipeline',
+      reason: 'not applicable: only a user-space switch can be cut in two',
+    });
+  }
+  return list;
+}

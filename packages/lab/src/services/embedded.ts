@@ -1,0 +1,48 @@
+import {
+  createClient,
+  createLocalTransport,
+  lifecycleClient,
+  type Role,
+  runtimeV1,
+} from '@vhostlab/contracts';
+import type { Progress } from '../run/process-runtime.ts';
+import type { Lab } from '../run/run-scenario.ts';
+import { ROLES } from './registry.ts';
+import { hostServices, type Tracing } from './serve.ts';
+
+/** A lab and the means to end it. */
+export interface OpenLab extends Lab {
+  close(): Promise<void>;
+}
+
+/** All four services in this process. The socket is skipped, never the handshake. */
+export function openEmbeddedLab(tracing: Tracing, onProgress?: (progress: Progress) => void): OpenLab {
+  const hosted = hostServices(ROLES, {
+    instanceId: 'embedded',
+    processId: process.pid,
+    tracing,
+    exit: () => undefined,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  const transport = createLocalTransport(hosted.implementations);
+  const provider = tracing.providerFor('lab');
+  const client = provider === undefined ? {} : { tracerProvider: provider };
+  const services = Object.fromEntries(
+    ROLES.map((role) => [role, lifecycleClient(role, transport, client)]),
+  ) as Record<Role, ReturnType<typeof lifecycleClient>>;
+  return {
+    placement: 'embedded',
+    services,
+    processes: [
+      {
+        name: [...ROLES].sort().join('+'),
+        services: ROLES,
+        runtime: createClient(runtimeV1.RuntimeService, transport, client),
+      },
+    ],
+    close: async () => {
+      hosted.runtime.close();
+      transport.close();
+    },
+  };
+}

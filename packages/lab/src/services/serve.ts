@@ -1,0 +1,86 @@
+import {
+  type commonV1,
+  componentProgram,
+  type Implementation,
+  implementLifecycle,
+  type MessageInitShape,
+  type Role,
+  toUint64,
+} from '@vhostlab/contracts';
+import type { CoreModule } from '@vhostlab/engine';
+import type { Progress } from '../run/process-runtime.ts';
+import { RuntimeServer } from '../run/runtime-service.ts';
+import { SERVICES } from './registry.ts';
+
+/** Where spans of a process go; the mains make it of their telemetry. */
+export interface Tracing {
+  /** Provider of the spans of one service, undefined: none are made. */
+  providerFor(service: string): Parameters<typeof implementLifecycle>[2];
+  takeSpans(): { otlpJson: Uint8Array; dropped: number };
+}
+
+/** The services of one process, ready to be given to a server or a local transport. */
+export interface HostedServices {
+  implementations: Implementation[];
+  runtime: RuntimeServer;
+}
+
+/** Puts services and the runtime that executes their cores into this process. */
+export function hostServices(
+  roles: readonly Role[],
+  options: {
+    instanceId: string;
+    processId: number;
+    tracing: Tracing;
+    exit(): void;
+    onProgress?(progress: Progress): void;
+  },
+): HostedServices {
+  const { instanceId, processId, tracing } = options;
+  const modules = new Map<string, CoreModule>();
+  for (const role of roles) for (const [name, module] of SERVICES[role].modules) modules.set(name, module);
+  const runtime = new RuntimeServer({
+    own: {
+      instanceId,
+      processId,
+      name: roles.join('+'),
+      version: { major: 0, minor: 1, patch: 0 },
+      clocks: [1],
+    },
+    modules,
+    takeSpans: () => tracing.takeSpans(),
+    exit: options.exit,
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+  });
+  const implementations = roles.map((role) => {
+    const program = componentProgram(SERVICES[role].definition, { instanceId, processId }, () =>
+      statistics(runtime, role),
+    );
+    return implementLifecycle(role, program, tracing.providerFor(role));
+  });
+  return { implementations: [...implementations, ...runtime.implementations()], runtime };
+}
+
+/** Counters of one service in the run that the process has now. */
+function statistics(runtime: RuntimeServer, role: Role): MessageInitShape<typeof commonV1.StatisticsSchema> {
+  const results = runtime.results();
+  if (results === undefined) return {};
+  const cores = results.cores.filter(({ service }) => service === role);
+  const drops = new Map<string, number>();
+  const counters = cores.flatMap((core) =>
+    Object.entries(core.counters)
+      .sort(([x], [y]) => (x < y ? -1 : 1))
+      .map(([name, value]) => {
+        if (name.startsWith('drop.')) drops.set(name.slice(5), (drops.get(name.slice(5)) ?? 0) + value);
+        return { core: core.id, name, value: toUint64(value) };
+      }),
+  );
+  return {
+    atPs: toUint64(results.reachedPs),
+    counters,
+    drops: [...drops]
+      .sort(([x], [y]) => (x < y ? -1 : 1))
+      .map(([reason, count]) => ({ reason, count: toUint64(count) })),
+    resultsJson: JSON.stringify(Object.fromEntries(cores.map(({ id, results: own }) => [id, own]))),
+  };
+}
