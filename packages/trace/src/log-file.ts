@@ -5,6 +5,8 @@ export const LOG_MAGIC = 'VHLABLOG';
 export const LOG_VERSION = 1;
 /** Header: magic 8, u32 version, u32 strings, u32 sections, u32 bytes of the string table, u64 records. */
 export const HEADER_BYTES = 32;
+/** Section entry: u16 string number of the name, 6 bytes 0, u64 records. */
+export const SECTION_BYTES = 16;
 
 /** The records of one process in the order of its runs, with that process's string numbers. */
 export interface LogPart {
@@ -62,8 +64,12 @@ function encodeHead(
 ): Uint8Array {
   const encoder = new TextEncoder();
   const texts = strings.map((text) => encoder.encode(text));
+  if (texts.length > 0x10000) throw new Error('event log: more than 65536 different strings');
+  const long = texts.findIndex((text) => text.length > 0xffff);
+  if (long >= 0)
+    throw new Error(`event log: a string has more than 65535 bytes: ${strings[long].slice(0, 40)}…`);
   const stringBytes = texts.reduce((sum, text) => sum + 2 + text.length, 0);
-  const body = HEADER_BYTES + stringBytes + sections.length * 16;
+  const body = HEADER_BYTES + stringBytes + sections.length * SECTION_BYTES;
   const head = new Uint8Array(Math.ceil(body / RECORD_BYTES) * RECORD_BYTES);
   const view = new DataView(head.buffer);
   head.set(encoder.encode(LOG_MAGIC), 0);
@@ -81,7 +87,7 @@ function encodeHead(
   sections.forEach((section, i) => {
     view.setUint16(at, numberOf.get(section.name) as number, true);
     view.setBigUint64(at + 8, BigInt(counts[i]), true);
-    at += 16;
+    at += SECTION_BYTES;
   });
   return head;
 }
