@@ -48,7 +48,7 @@ export class Arena {
    */
   alloc(bytes: number, align = 64): number {
     const at = Math.ceil(this.#next / align) * align;
-    const size = (bytes + 7) & ~7;
+    const size = Math.ceil(bytes / 8) * 8;
     if (at + size > this.#limit) {
       throw new RangeError(`arena is full: ${bytes} bytes asked, ${this.#limit - at} left`);
     }

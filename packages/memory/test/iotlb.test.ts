@@ -161,3 +161,54 @@ describe('Iotlb against arrays', () => {
     );
   });
 });
+
+const mapping = fc.record({
+  kind: fc.constantFrom('map', 'unmap', 'resolve', 'resolve', 'resolve'),
+  /** Quarter pages, so that pages are mapped in part too. */
+  quarter: fc.nat(40),
+  quarters: fc.integer({ min: 1, max: 14 }),
+  slide: fc.constantFrom(0, 0, 8),
+  permission: fc.constantFrom(PERMISSION_RO, PERMISSION_RW, PERMISSION_RW),
+  access: fc.constantFrom(ACCESS_READ, ACCESS_WRITE),
+});
+
+describe('Iotlb.resolve against the address space', () => {
+  it('answers as the tables do, and walks only once for whole pages, when invalidations follow unmaps', () => {
+    const pageBytes = 64;
+    const arena = createArena(1 << 16);
+    fc.assert(
+      fc.property(fc.array(mapping, { maxLength: 100 }), (steps) => {
+        const space = new AddressSpace(arena);
+        const cache = new Iotlb({ entries: 64, pageBytes });
+        for (const { kind, quarter, quarters, slide, permission, access } of steps) {
+          const address = quarter * 16;
+          const length = quarters * 16;
+          if (kind === 'map') space.map(address, length, 1024 + address + slide * 16, permission);
+          else if (kind === 'unmap') {
+            space.unmap(address, length);
+            cache.invalidate(address, length);
+          } else {
+            const expected = space.check(address, length, access);
+            const walks = cache.resolve(space, address, length, access);
+            if (expected < 0) {
+              expect(walks).toBe(expected);
+              continue;
+            }
+            expect(walks).toBeGreaterThanOrEqual(0);
+            let again = 0;
+            const last = Math.floor((address + length - 1) / pageBytes);
+            for (let page = Math.floor(address / pageBytes); page <= last; page++) {
+              const whole = space.permissionOver(page * pageBytes, pageBytes) !== 0;
+              if (!whole) again++;
+              const expectedTarget = whole
+                ? space.translate(page * pageBytes, pageBytes, access)
+                : IOTLB_MISS;
+              expect(cache.lookup(page * pageBytes, access)).toBe(expectedTarget);
+            }
+            expect(cache.resolve(space, address, length, access)).toBe(again);
+          }
+        }
+      }),
+    );
+  });
+});
