@@ -85,6 +85,9 @@ class Translator {
   readonly #steps: TableStep[] = [];
   #learn: Translation['learn'];
   #fault: Translation['fault'] = '';
+  /** A tag was taken off; and later another one was made, which may equal what is on the wire or not. */
+  #isPopped = false;
+  #isTagRemade = false;
   #depth = 0;
   #resubmits = 0;
 
@@ -143,6 +146,8 @@ class Translator {
   #mask(): Uint32Array {
     const bits = this.#wildcards.bits.slice();
     if ((bits[P_VLAN0] & 0xffff) === 0) bits[P_VLAN0] |= 0x0fff | TAG;
+    // Open vSwitch leaves this out: whether a remade tag needs actions depends on all of the one it replaces.
+    if (this.#isTagRemade) for (let i = 0; i < tagCount(this.#original); i++) bits[P_VLAN0 + i] = 0xffffffff;
     // What an absent inner tag leaves after a pop is not what a present one leaves.
     if (tagCount(this.#original) === 1) bits[P_VLAN1] |= TAG;
     return keyOfFlow(bits);
@@ -258,6 +263,8 @@ class Translator {
   #vlan(action: FlowAction): void {
     const flow = this.#flow;
     const wildcards = this.#wildcards;
+    if (action.type === 'pop_vlan') this.#isPopped = true;
+    else if (this.#isPopped) this.#isTagRemade = true;
     if (action.type === 'set_vlan_vid' || action.type === 'set_vlan_pcp') {
       const mask = action.type === 'set_vlan_vid' ? 0x0fff : 0xe000;
       const value = action.type === 'set_vlan_vid' ? action.vid : action.pcp << 13;
