@@ -49,7 +49,7 @@ export class ChainBatch {
   readonly length: Uint32Array;
   /** 1 when the device may write. */
   readonly writable: Uint8Array;
-  /** Arena offset, or the translator's reason below 0. Segments of 0 bytes are never translated and say 0. */
+  /** Arena offset, or the translator's reason below 0. A segment of 0 bytes may say any offset, never a reason. */
   readonly offset: Float64Array;
 
   /** Chains below may not be plain (`isPlain`), those from here on are. */
@@ -164,15 +164,16 @@ export class ChainBatch {
     for (let chain = from; chain < this.count; chain++) this.#translateChain(translator, chain);
   }
 
-  /** Returns the chain from which on the batch is no longer plain. */
+  /**
+   * Returns the chain from which on the batch needs the other way: a reason or pieces. ACCESS_WRITE is ACCESS_READ + 1,
+   * as `writable` is 0 or 1.
+   */
   #translatePlain(translator: Translator): number {
     const { address, length, writable, offset } = this;
     const count = this.count;
     let i = 0;
     for (; i < count; i++) {
-      const bytes = length[i];
-      const access = writable[i] === 1 ? ACCESS_WRITE : ACCESS_READ;
-      const at = bytes === 0 ? 0 : translator.translate(address[i], bytes, access);
+      const at = translator.translate(address[i], length[i], ACCESS_READ + writable[i]);
       if (at < 0) {
         this.#dirtyTo = count;
         break;

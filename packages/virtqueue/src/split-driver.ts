@@ -46,10 +46,13 @@ export class SplitDriver implements DriverQueue {
   readonly #next: Uint16Array;
   /** In order: heads by available index. */
   readonly #order: Uint16Array;
-  /** Free descriptors, a ring: taken at `#freeFrom`, given back behind the last. A broken queue has none. */
+  /**
+   * Free descriptors, a ring: taken at `#taken`, given back at `#given`, both counting on for ever. A broken queue has
+   * none.
+   */
   readonly #free: Uint16Array;
-  #freeFrom = 0;
-  #freeCount = 0;
+  #taken = 0;
+  #given = 0;
 
   #violation = 0;
   /** Buffers added and published; modulo 2^16 they are the ring's indices. */
@@ -97,7 +100,7 @@ export class SplitDriver implements DriverQueue {
   }
 
   get freeSlots(): number {
-    return this.#freeCount;
+    return this.#given - this.#taken;
   }
 
   get inFlight(): number {
@@ -110,15 +113,15 @@ export class SplitDriver implements DriverQueue {
 
   #break(code: number): void {
     this.#violation = code;
-    this.#freeCount = 0;
+    this.#given = this.#taken;
   }
 
   addOne(address: number, length: number, writable: boolean, token: number): number {
-    if (this.#freeCount === 0) return -1;
-    const at = this.#freeFrom;
-    const head = this.#free[at];
-    this.#freeFrom = (at + 1) & this.#mask;
-    this.#freeCount--;
+    const taken = this.#taken;
+    if (taken === this.#given) return -1;
+    this.#taken = taken + 1;
+    const mask = this.#mask;
+    const head = this.#free[taken & mask];
     if (head !== this.#coverTo) this.#coverDescriptors(head);
     this.#coverTo = head + 1;
     const u32 = this.#u32;
@@ -129,20 +132,20 @@ export class SplitDriver implements DriverQueue {
     u32[w + 3] = writable ? VIRTQ_DESC_F_WRITE : 0;
     const added = this.#added;
     this.#added = added + 1;
-    this.#u16[this.#availWord + (added & this.#mask)] = head;
+    this.#u16[this.#availWord + (added & mask)] = head;
     const records = this.#records;
     const r = head * RECORD;
     records[r + TOKEN] = token;
     records[r + WRITABLE] = writable ? length : 0;
     records[r + SEQUENCE] = added;
-    if (this.#inOrder) this.#order[added & this.#mask] = head;
+    if (this.#inOrder) this.#order[added & mask] = head;
     return head;
   }
 
   addChain(segments: SegmentList, token: number): number {
     const count = segments.count;
     const writable = checkedWritableBytes(segments, this.size);
-    if (this.#freeCount < count) return -1;
+    if (this.freeSlots < count) return -1;
     const head = this.#takeFree();
     let desc = head;
     for (let i = 0; i < count; i++) {
@@ -165,7 +168,7 @@ export class SplitDriver implements DriverQueue {
     const count = segments.count;
     const writable = checkedWritableBytes(segments, this.size);
     checkIndirect(this.#place, segments);
-    if (this.#freeCount === 0) return -1;
+    if (this.freeSlots === 0) return -1;
     const head = this.#takeFree();
     const tables = this.#place.tables!;
     const table = head * tables.entries * 16;
@@ -177,10 +180,7 @@ export class SplitDriver implements DriverQueue {
   }
 
   #takeFree(): number {
-    const at = this.#freeFrom;
-    this.#freeFrom = (at + 1) & this.#mask;
-    this.#freeCount--;
-    return this.#free[at];
+    return this.#free[this.#taken++ & this.#mask];
   }
 
   /** Writes one descriptor; `flagsNext` is flags and, in the high half, next. */
@@ -274,7 +274,7 @@ export class SplitDriver implements DriverQueue {
     const published = this.#published;
     const ring = this.#usedWord;
     const used = this.#lastUsed;
-    const behind = this.#freeFrom + this.#freeCount;
+    const given = this.#given;
     const count = limit - n;
     let i = 0;
     for (; i < count; i++) {
@@ -286,12 +286,12 @@ export class SplitDriver implements DriverQueue {
       if (records[r + DESCRIPTORS] !== 1 || length > records[r + WRITABLE]) break;
       if (records[r + SEQUENCE] >= published) break;
       records[r + SEQUENCE] = FREE;
-      free[(behind + i) & mask] = slot;
+      free[(given + i) & mask] = slot;
       slots[n + i] = slot;
       token[n + i] = records[r + TOKEN];
       lengths[n + i] = length;
     }
-    this.#freeCount += i;
+    this.#given = given + i;
     this.#lastUsed = (used + i) & 0xffff;
     return i;
   }
@@ -346,14 +346,12 @@ export class SplitDriver implements DriverQueue {
     out.token[n] = this.#records[slot * RECORD + TOKEN];
     out.length[n] = length;
     const descriptors = this.#buffers.remove(slot);
-    let behind = this.#freeFrom + this.#freeCount;
     let desc = slot;
-    this.#free[behind & this.#mask] = desc;
+    this.#free[this.#given++ & this.#mask] = desc;
     for (let i = 1; i < descriptors; i++) {
       desc = this.#next[desc];
-      this.#free[++behind & this.#mask] = desc;
+      this.#free[this.#given++ & this.#mask] = desc;
     }
-    this.#freeCount += descriptors;
     this.#lastUsed = (this.#lastUsed + 1) & 0xffff;
   }
 
@@ -398,8 +396,8 @@ export class SplitDriver implements DriverQueue {
 
   #start(index: number): void {
     for (let i = 0; i < this.size; i++) this.#free[i] = i;
-    this.#freeFrom = 0;
-    this.#freeCount = this.size;
+    this.#taken = 0;
+    this.#given = this.size;
     this.#violation = 0;
     this.#added = index;
     this.#published = index;
