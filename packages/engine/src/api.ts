@@ -109,6 +109,8 @@ export interface LinkEnd {
   ready(): number;
   /** Moment at which the next frame is visible, Infinity when none is known. */
   nextPs(): Ps;
+  /** False: frames neither wake this core nor keep it from parking (a worker that has stopped polling its tap). Default true. */
+  listens: boolean;
   /** Current frame: its place in the arena; valid until `release`. */
   readonly offset: number;
   readonly length: number;

@@ -362,7 +362,7 @@ export class VirtualCore implements CoreContext, Reader {
     if (this.#held !== undefined) return at > this.nowPs ? at : this.nowPs;
     for (let i = 0; i < this.#links.length; i++) {
       const link = this.#links[i];
-      let t = link.nextPs();
+      let t = link.listens ? link.nextPs() : NEVER;
       if (t < at) at = t;
       t = link.creditPs();
       if (t < at) at = t;

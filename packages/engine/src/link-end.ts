@@ -41,6 +41,8 @@ export class FrameQueue {
   tail = 0;
   lastPs: Ps = 0;
   reader: Reader | undefined;
+  /** False while frames do not wake the reader. */
+  listens = true;
   readonly #ring: number;
   readonly #ringBytes: number;
   #write = 0;
@@ -96,7 +98,7 @@ export class FrameQueue {
     if (source === this.arena.u8) this.arena.copy(to, offset, length);
     else this.arena.u8.set(source.subarray(offset, offset + length), to);
     this.tail++;
-    this.reader?.arriving(at, true);
+    if (this.listens) this.reader?.arriving(at, true);
   }
 
   /** Copies the metadata of entry `i` into `meta`. */
@@ -171,6 +173,14 @@ export class VirtualLinkEnd implements LinkEnd {
     let n = 0;
     for (let i = queue.head; i !== queue.tail && queue.atPs[i & queue.mask] <= now; i++) n++;
     return n;
+  }
+
+  get listens(): boolean {
+    return this.in.listens;
+  }
+
+  set listens(on: boolean) {
+    this.in.listens = on;
   }
 
   nextPs(): Ps {
