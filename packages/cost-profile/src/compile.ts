@@ -5,6 +5,7 @@ import { type CostProfile, costProfileSchema } from './schema.ts';
 /** A profile that cannot be used; the message is one sentence that names the field and the mend. */
 export class CostProfileError extends Error {
   override readonly name = 'CostProfileError';
+  readonly exitCode = 2;
 }
 
 /** Reads a profile file's text. Throws CostProfileError naming the first field that is wrong. */

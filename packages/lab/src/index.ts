@@ -1,1 +1,23 @@
-export {};
+export { type CompareEnvironment, type Comparison, compare } from './compare/compare.ts';
+export { findingOf, hostCoresPerMpps } from './compare/finding.ts';
+export { notesOf } from './compare/notes.ts';
+export { type Result, resultOf } from './compare/result.ts';
+export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
+export type { ChannelTraffic, ProcessHandle } from './run/coordinate.ts';
+export type { Progress } from './run/process-runtime.ts';
+export { type Lab, runScenario, type ScenarioInput, type ScenarioOutcome } from './run/run-scenario.ts';
+export { RuntimeServer } from './run/runtime-service.ts';
+export { buildScenario, type Capture, defaultFlows, packetsOf } from './scenario/build.ts';
+export { loadCapture } from './scenario/capture.ts';
+export {
+  type CompareOptions,
+  type CompareOptionsInput,
+  compareOptionsSchema,
+  notApplicable,
+  parseCompareOptions,
+  UsageError,
+} from './scenario/options.ts';
+export { type OpenLab, openEmbeddedLab } from './services/embedded.ts';
+export { openProcessLab, type ServiceCommand, ServiceLostError } from './services/processes.ts';
+export { PLUGINS, ROLES, SERVICES } from './services/registry.ts';
+export { type HostedServices, hostServices, type Tracing } from './services/serve.ts';

@@ -92,6 +92,7 @@ export const DEFAULT_PACKETS: Record<CompareOptions['workloads'][number], number
 /** A wrong option or file; the message is one sentence that names it and the mend. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  readonly exitCode = 2;
 }
 
 /** Checks options; throws UsageError naming the first one that is wrong. */

@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { addCompareOptions, type CompareFlags, toCompareInput } from '../compare-options.ts';
+import { OperatorError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import { VERSION } from '../version.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/vhostlab.mjs', import.meta.url));
+
+export const examples = [
+  ['vhostlab compare', 'throughput (pvp) and latency (rr) of the four back ends'],
+  ['vhostlab compare --workload v2v --size 1518 --queues 4', 'guest to guest, full-size frames, four queues'],
+  [
+    'vhostlab compare --pcap examples/traffic/mixed.pcapng --workload rx --json',
+    'replay a capture, JSON out',
+  ],
+] as const;
+
+/** Adds `vhostlab compare`. */
+export function register(program: Command, io: Io): void {
+  const command = program
+    .command('compare')
+    .description('run the same packets over the back ends and compare time, copies, exits and CPU')
+    .option('--json', 'print one JSON object instead of the table');
+  addCompareOptions(command)
+    .addHelpText(
+      'after',
+      `\nExamples:\n${examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`).join('\n')}`,
+    )
+    .action((flags: CompareFlags) => run(io, flags));
+}
+
+async function run(io: Io, flags: CompareFlags): Promise<void> {
+  const lab = await import('@vhostlab/lab');
+  const options = lab.parseCompareOptions(toCompareInput(flags));
+  const profile = await (await import('../profiles.ts')).loadProfile(options.profile);
+  const capture = flags.pcap === undefined ? undefined : lab.loadCapture(readInput(flags.pcap), flags.pcap);
+  const startedAt = new Date();
+  const folder = lab.RunFolder.create(flags.out, startedAt);
+  const { startTracing } = await import('../tracing.ts');
+  const tracing = startTracing('lab', folder.id, VERSION);
+  const progress = io.progress();
+  let doing = '';
+  folder.describe({
+    schema: 1,
+    id: folder.id,
+    state: 'incomplete',
+    started_at: startedAt.toISOString(),
+    command_line: process.argv.slice(2),
+    versions: { vhostlab: VERSION, node: process.version },
+    options,
+    profile: profile.name,
+  });
+  const signal = io.interruptible();
+  const service = (role: string, address: string) => ({
+    file: process.execPath,
+    args: [BIN, 'serve', role, '--listen', address, '--exit-with-stdin'],
+  });
+  let open: import('@vhostlab/lab').OpenLab | undefined;
+  try {
+    open =
+      options.placement === 'process'
+        ? await lab.openProcessLab(tracing, service)
+        : lab.openEmbeddedLab(tracing, ({ offered, delivered }) =>
+            progress.update(`${doing}: ${offered} packets offered, ${delivered} delivered`),
+          );
+    const { collectSpans, reportOf } = await import('../report.ts');
+    const commandLine = process.argv.slice(2);
+    const comparison = await lab.compare(options, {
+      lab: open,
+      tracing,
+      profile,
+      ...(capture === undefined ? {} : { capture }),
+      folder,
+      signal,
+      onScenario: (workload, backend, packets) => {
+        doing = `${workload} over ${backend}, ${packets} packets`;
+        progress.update(doing);
+      },
+    });
+    progress.update('writing the report');
+    const finding = lab.findingOf(comparison.results, profile.name);
+    folder.writeJson('summary.json', { ...comparison, finding });
+    folder.write('otlp.json', await collectSpans(open, tracing));
+    folder.write(
+      'report.html',
+      reportOf(comparison, finding, options, commandLine, profile.description, folder),
+    );
+    folder.describe({
+      state: 'complete',
+      finished_at: new Date().toISOString(),
+      results: comparison.results.length,
+      event_log_sha256: comparison.event_log_sha256,
+    });
+    progress.done();
+    if (flags.json === true) io.out(`${JSON.stringify(comparison)}\n`);
+    else io.out((await import('../compare-table.ts')).renderComparison(comparison, finding, folder.path));
+  } catch (error) {
+    progress.done();
+    folder.describe({ error: error instanceof Error ? error.message : String(error) });
+    throw error;
+  } finally {
+    await open?.close();
+    await tracing.telemetry.shutdown();
+  }
+}
+
+function readInput(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
+    throw new OperatorError(`--pcap: ${path} ${why}; name a pcap or pcapng file`);
+  }
+}

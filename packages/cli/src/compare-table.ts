@@ -1,0 +1,64 @@
+import type { Comparison, Result } from '@vhostlab/lab';
+import { hostCoresPerMpps } from '@vhostlab/lab';
+import { type Column, renderTable } from './table.ts';
+
+const right = (title: string): Column => ({ title, align: 'right' });
+
+const COLUMNS: readonly Column[] = [
+  { title: 'back end' },
+  right('Mpps'),
+  right('Gbit/s'),
+  right('p50 us'),
+  right('p99 us'),
+  right('host cores'),
+  right('per Mpps'),
+  right('guest cores'),
+  right('kicks'),
+  right('calls'),
+  right('exits'),
+  right('copies'),
+  right('dropped'),
+  { title: 'held by' },
+];
+
+/** The table and the finding of a comparison, for people. */
+export function renderComparison(comparison: Comparison, finding: string, folder: string): string {
+  const { results, run } = comparison;
+  const parts: string[] = [];
+  for (const workload of [...new Set(results.map((result) => result.workload))]) {
+    const rows = results.filter((result) => result.workload === workload);
+    const packets = run.packets[workload].toLocaleString('en-US');
+    parts.push(
+      `${workload}: ${packets} packets, modelled with the cost profile "${run.profile}", seed ${run.seed}`,
+    );
+    parts.push(renderTable(COLUMNS, rows.map(row)).trimEnd());
+    for (const { backend, drops, not_applicable } of rows) {
+      const reasons = Object.entries(drops).map(([reason, count]) => `${count} ${reason}`);
+      if (reasons.length > 0) parts.push(`  ${backend} dropped: ${reasons.join(', ')}`);
+      for (const { option, reason } of not_applicable) parts.push(`  ${backend} ${option}: ${reason}`);
+    }
+    parts.push('');
+  }
+  parts.push(finding, '', `Run folder: ${folder} (report.html, summary.json, events.vlog, otlp.json)`, '');
+  return parts.join('\n');
+}
+
+function row(result: Result): string[] {
+  const { per_packet: each, latency_us: latency } = result;
+  return [
+    result.backend,
+    result.throughput_mpps.toFixed(3),
+    result.throughput_gbps.toFixed(2),
+    latency.p50.toFixed(1),
+    latency.p99.toFixed(1),
+    result.host_cores.toFixed(2),
+    hostCoresPerMpps(result).toFixed(2),
+    result.guest_cores.toFixed(2),
+    each.kicks.toFixed(2),
+    each.calls.toFixed(2),
+    each.exits.toFixed(2),
+    each.copies.toFixed(2),
+    String(result.frames.dropped),
+    `${result.bottleneck.core} ${result.bottleneck.stage}`,
+  ];
+}

@@ -1,0 +1,92 @@
+import { withSpan } from '@vhostlab/contracts';
+import { type CostProfile, compileCostProfile } from '@vhostlab/cost-profile';
+import type { BackendName, WorkloadName } from '@vhostlab/workload';
+import { runScenario, type ScenarioOutcome } from '../run/run-scenario.ts';
+import { buildScenario, type Capture, packetsOf } from '../scenario/build.ts';
+import { type CompareOptions, notApplicable } from '../scenario/options.ts';
+import type { OpenLab } from '../services/embedded.ts';
+import type { Tracing } from '../services/serve.ts';
+import { type Result, resultOf } from './result.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** What `compare` found: the object of `--json`, and what goes beside it. */
+export interface Comparison {
+  run: {
+    id: string;
+    clock: 'virtual';
+    profile: string;
+    seed: number;
+    placement: CompareOptions['placement'];
+    packets: Record<string, number>;
+  };
+  results: Result[];
+  event_log_sha256: string;
+}
+
+/** What a comparison runs on. */
+export interface CompareEnvironment {
+  lab: OpenLab;
+  tracing: Tracing;
+  profile: CostProfile;
+  capture?: Capture;
+  folder: RunFolder;
+  signal?: AbortSignal;
+  /** A scenario begins. */
+  onScenario?(workload: WorkloadName, backend: BackendName, packets: number): void;
+}
+
+/** Runs every workload on every back end, one after the other, and writes the event log. */
+export async function compare(options: CompareOptions, environment: CompareEnvironment): Promise<Comparison> {
+  const { lab, tracing, profile, capture, folder } = environment;
+  const signals = [environment.signal, lab.lost].filter((signal) => signal !== undefined);
+  const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+  const compiled = compileCostProfile(profile);
+  const profileJson = JSON.stringify(profile);
+  const outcomes: ScenarioOutcome[] = [];
+  const results: Result[] = [];
+  const packets: Record<string, number> = {};
+  try {
+    await withSpan(tracing.providerFor('lab'), 'compare', { 'vhostlab.run.id': folder.id }, async () => {
+      for (const workload of options.workloads) {
+        packets[workload] = packetsOf(workload, options, capture);
+        for (const backend of options.backends) {
+          environment.onScenario?.(workload, backend, packets[workload]);
+          const name = `${workload}/${backend}`;
+          const config = buildScenario(backend, workload, options, capture);
+          const stride =
+            options.samples === 0 ? 0 : Math.max(1, Math.ceil(packets[workload] / options.samples));
+          const outcome = await withSpan(tracing.providerFor('lab'), `scenario ${name}`, {}, () =>
+            runScenario(lab, {
+              name,
+              config,
+              profileJson,
+              profile: compiled,
+              samplingStride: stride,
+              ...(signal === undefined ? {} : { signal }),
+            }),
+          );
+          outcomes.push(outcome);
+          results.push(resultOf(outcome, notApplicable(backend, options)));
+        }
+      }
+    });
+    const sha256 = folder.writeLog(outcomes.map(({ name, parts }) => ({ name, parts })));
+    return {
+      run: {
+        id: folder.id,
+        clock: 'virtual',
+        profile: profile.name,
+        seed: options.seed,
+        placement: options.placement,
+        packets,
+      },
+      results,
+      event_log_sha256: sha256,
+    };
+  } catch (error) {
+    // the loss of a service explains whatever call failed because of it
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    for (const outcome of outcomes) outcome.close();
+  }
+}

@@ -1,0 +1,192 @@
+import { type CoreStatistics, OPS, type OpCounter } from '@vhostlab/engine';
+import { combineFrameHashes, frameBytesWithFcs } from '@vhostlab/workload';
+import { decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
+import type { ScenarioOutcome } from '../run/run-scenario.ts';
+
+/** One row: a back end under a workload. Field names are those of the published JSON Schema. */
+export interface Result {
+  workload: string;
+  backend: string;
+  clock: 'virtual';
+  throughput_mpps: number;
+  throughput_gbps: number;
+  latency_us: { p50: number; p90: number; p99: number; max: number };
+  host_cores: number;
+  guest_cores: number;
+  per_packet: {
+    kicks: number;
+    calls: number;
+    exits: number;
+    copies: number;
+    copied_bytes: number;
+    dma_bytes: number;
+  };
+  frames: { offered: number; delivered: number; dropped: number };
+  drops: Record<string, number>;
+  frames_sha256: string;
+  bottleneck: { core: string; stage: string };
+  /** Time of each stage per delivered packet, by who pays for it. */
+  stages: { stage: string; account: 'host' | 'guest' | 'hardware'; ns_per_packet: number }[];
+  /** Options that this back end does not have. */
+  not_applicable: { option: string; reason: string }[];
+}
+
+/** What a sink core hands over at the end of a run. */
+interface SinkResult {
+  queues: { sha256: string; frames: number; bytes: number }[];
+  firstPs: number;
+  lastPs: number;
+  latency: string;
+}
+
+const OP = new Map(OPS.map((definition) => [definition.op, definition]));
+
+/** Makes a row of what a scenario counted. Throws when frames are unaccounted for: that is an error of ours. */
+export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_applicable']): Result {
+  const { cores, config, plan } = outcome;
+  const sinks = cores
+    .map(({ results }) => results.sink as SinkResult | undefined)
+    .filter((sink) => sink !== undefined);
+  const offered = sum(cores, 'frames.offered');
+  const delivered = sum(cores, 'frames.delivered');
+  const drops = dropsOf(cores);
+  const dropped = Object.values(drops).reduce((total, count) => total + count, 0);
+  if (offered !== delivered + dropped) {
+    throw new Error(
+      `${outcome.name}: ${offered} frames were offered, ${delivered} delivered and ${dropped} dropped; some are unaccounted for`,
+    );
+  }
+  const firstPs = Math.min(...sinks.map((sink) => sink.firstPs));
+  const lastPs = Math.max(...sinks.map((sink) => sink.lastPs));
+  const spanPs = lastPs - firstPs;
+  const perSecond = delivered > 1 && spanPs > 0 ? ((delivered - 1) / spanPs) * 1e12 : 0;
+  const queues = sinks.flatMap((sink) => sink.queues);
+  const bytes = queues.reduce((total, queue) => total + queue.bytes, 0);
+  const frameBytes = delivered > 0 ? frameBytesWithFcs(bytes / delivered) : 0;
+  const elapsedPs = Math.max(1, lastPs - plan.accountFromPs);
+  const packets = Math.max(1, delivered);
+  return {
+    workload: config.workload,
+    backend: config.backend,
+    clock: 'virtual',
+    throughput_mpps: round(perSecond / 1e6, 4),
+    throughput_gbps: round((perSecond * frameBytes * 8) / 1e9, 4),
+    latency_us: latencyOf(sinks),
+    host_cores: round(coresOf(cores, 'host', elapsedPs), 4),
+    guest_cores: round(coresOf(cores, 'guest', elapsedPs), 4),
+    per_packet: {
+      kicks: round(counted(cores, 'kick', 'count') / packets, 4),
+      calls: round(counted(cores, 'call', 'count') / packets, 4),
+      exits: round(counted(cores, 'exit', 'count') / packets, 4),
+      copies: round(counted(cores, 'copy', 'count') / packets, 4),
+      copied_bytes: round(counted(cores, 'copy', 'bytes') / packets, 2),
+      dma_bytes: round(counted(cores, 'dma', 'bytes') / packets, 2),
+    },
+    frames: { offered, delivered, dropped },
+    drops,
+    frames_sha256: combineFrameHashes(queues.map(({ sha256 }) => sha256)),
+    bottleneck: bottleneckOf(cores, elapsedPs),
+    stages: stagesOf(cores, packets),
+    not_applicable: notApplicable,
+  };
+}
+
+function sum(cores: readonly CoreStatistics[], counter: string): number {
+  return cores.reduce((total, { counters }) => total + (counters[counter] ?? 0), 0);
+}
+
+function dropsOf(cores: readonly CoreStatistics[]): Record<string, number> {
+  const drops = new Map<string, number>();
+  for (const { counters } of cores) {
+    for (const [name, count] of Object.entries(counters)) {
+      if (!name.startsWith('drop.') || count === 0) continue;
+      const reason = name.slice('drop.'.length);
+      drops.set(reason, (drops.get(reason) ?? 0) + count);
+    }
+  }
+  return Object.fromEntries([...drops].sort(([x], [y]) => (x < y ? -1 : 1)));
+}
+
+/** A polling core counts 1 while it polls, a waiting one its busy time. */
+function coresOf(
+  cores: readonly CoreStatistics[],
+  account: CoreStatistics['account'],
+  elapsedPs: number,
+): number {
+  return cores
+    .filter((core) => core.account === account)
+    .reduce((total, core) => total + (core.mode === 'poll' ? 1 : Math.min(1, core.busyPs / elapsedPs)), 0);
+}
+
+function counted(cores: readonly CoreStatistics[], counter: OpCounter, what: 'count' | 'bytes'): number {
+  let total = 0;
+  for (const { ops } of cores) {
+    for (const [op, spent] of Object.entries(ops)) if (OP.get(op)?.counts === counter) total += spent[what];
+  }
+  return total;
+}
+
+function latencyOf(sinks: readonly SinkResult[]): Result['latency_us'] {
+  let all: Histogram | undefined;
+  for (const sink of sinks) {
+    const histogram = decodeFromCompressedBase64(sink.latency) as Histogram;
+    if (all === undefined) all = histogram;
+    else all.add(histogram);
+  }
+  if (all === undefined || all.totalCount === 0) return { p50: 0, p90: 0, p99: 0, max: 0 };
+  const histogram = all;
+  const at = (percentile: number) => round(histogram.getValueAtPercentile(percentile) / 1000, 3);
+  return { p50: at(50), p90: at(90), p99: at(99), max: round(histogram.maxValue / 1000, 3) };
+}
+
+/** The core that is busiest with useful work, and what it mostly does. */
+function bottleneckOf(cores: readonly CoreStatistics[], elapsedPs: number): Result['bottleneck'] {
+  let best = { core: '', stage: '' };
+  let most = -1;
+  for (const core of cores) {
+    const stages = stageTimes(core);
+    const [stage, stagePs] = [...stages].reduce((x, y) => (y[1] > x[1] ? y : x), ['', 0] as [string, number]);
+    // hardware steps overlap: only one that alone fills the time can hold others up
+    const usedPs = core.account === 'none' ? stagePs : core.mode === 'poll' ? core.usefulPs : core.busyPs;
+    if (stage === '' || usedPs / elapsedPs <= most) continue;
+    most = usedPs / elapsedPs;
+    best = { core: core.id, stage };
+  }
+  return best;
+}
+
+function stageTimes(core: CoreStatistics): Map<string, number> {
+  const stages = new Map<string, number>();
+  for (const [op, { ps }] of Object.entries(core.ops)) {
+    const stage = OP.get(op)?.stage;
+    if (stage !== undefined && ps > 0) stages.set(stage, (stages.get(stage) ?? 0) + ps);
+  }
+  return stages;
+}
+
+function stagesOf(cores: readonly CoreStatistics[], packets: number): Result['stages'] {
+  const totals = new Map<
+    string,
+    { stage: string; account: Result['stages'][number]['account']; ps: number }
+  >();
+  for (const core of cores) {
+    const account = core.account === 'none' ? 'hardware' : core.account;
+    for (const [stage, ps] of stageTimes(core)) {
+      const key = `${account} ${stage}`;
+      const total = totals.get(key) ?? { stage, account, ps: 0 };
+      total.ps += ps;
+      totals.set(key, total);
+    }
+  }
+  return [...totals.values()]
+    .map(({ stage, account, ps }) => ({ stage, account, ns_per_packet: round(ps / packets / 1000, 2) }))
+    .sort((x, y) =>
+      x.account === y.account ? (x.stage < y.stage ? -1 : 1) : x.account < y.account ? -1 : 1,
+    );
+}
+
+/** Rounds to `digits` decimals, so that a row prints the same everywhere. */
+export function round(value: number, digits: number): number {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type LogSection, mergeLog } from '@vhostlab/trace';
+import { UsageError } from '../scenario/options.ts';
+
+/** Where runs go when no folder is named. */
+export const RUNS_FOLDER = 'vhostlab-runs';
+
+/** A run's folder: made at the start, complete only when `run.json` says so. */
+export class RunFolder {
+  readonly path: string;
+  readonly id: string;
+  #run: Record<string, unknown> = {};
+
+  private constructor(path: string, id: string) {
+    this.path = path;
+    this.id = id;
+  }
+
+  /** Makes the folder named, which must not exist, or a new one with a unique name. Throws UsageError. */
+  static create(out: string | undefined, startedAt: Date): RunFolder {
+    if (out !== undefined) {
+      const path = resolve(out);
+      if (existsSync(path)) throw new UsageError(`--out: ${out} exists already; name a folder that does not`);
+      makeFolder(path, out);
+      return new RunFolder(path, path.split('/').at(-1) as string);
+    }
+    const stamp = startedAt.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+    for (let n = 0; ; n++) {
+      const id = n === 0 ? stamp : `${stamp}-${n}`;
+      const path = resolve(RUNS_FOLDER, id);
+      if (existsSync(path)) continue;
+      makeFolder(path, RUNS_FOLDER);
+      return new RunFolder(path, id);
+    }
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Writes `run.json`; called at the start with state `incomplete` and again whenever more is known. */
+  describe(more: Record<string, unknown>): void {
+    this.#run = { ...this.#run, ...more };
+    this.writeJson('run.json', this.#run);
+  }
+
+  writeJson(name: string, value: unknown): void {
+    this.write(name, `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  write(name: string, text: string | Uint8Array): void {
+    writeFileSync(this.file(name), text);
+  }
+
+  /** Merges and writes `events.vlog`; answers its SHA-256. */
+  writeLog(sections: readonly LogSection[]): string {
+    const hash = createHash('sha256');
+    const file = openSync(this.file('events.vlog'), 'w');
+    try {
+      mergeLog(sections, (bytes) => {
+        hash.update(bytes);
+        writeSync(file, bytes);
+      });
+    } finally {
+      closeSync(file);
+    }
+    return hash.digest('hex');
+  }
+}
+
+function makeFolder(path: string, named: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`cannot make the run folder ${named}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}

@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createClient,
+  createGrpcTransport,
+  lifecycleClient,
+  type Role,
+  runtimeV1,
+  type Transport,
+} from '@vhostlab/contracts';
+import type { OpenLab } from './embedded.ts';
+import { ROLES } from './registry.ts';
+import type { Tracing } from './serve.ts';
+
+/** A service process ended or could not be reached; the run is incomplete. */
+export class ServiceLostError extends Error {
+  override readonly name = 'ServiceLostError';
+  readonly exitCode = 3;
+}
+
+/** How a service process is started: program and arguments that make it listen at `address`. */
+export type ServiceCommand = (role: Role, address: string) => { file: string; args: string[] };
+
+const READY_TIMEOUT_MS = 15_000;
+const EXIT_TIMEOUT_MS = 2_000;
+const LAST_WORDS_BYTES = 2_000;
+
+interface Service {
+  role: Role;
+  child: ChildProcess;
+  transport: Transport;
+  lastWords: string;
+}
+
+/**
+ * Starts the four services as processes of their own on Unix sockets. A service that ends before `close` aborts
+ * `lost`, whose reason names it. The processes end with this one, whatever way it ends: they watch their input.
+ */
+export async function openProcessLab(tracing: Tracing, command: ServiceCommand): Promise<OpenLab> {
+  const folder = mkdtempSync(join(tmpdir(), 'vhostlab-'));
+  const lost = new AbortController();
+  let closing = false;
+  const running: Service[] = ROLES.map((role) => {
+    const address = `unix:${join(folder, `${role}.sock`)}`;
+    const { file, args } = command(role, address);
+    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const service: Service = { role, child, transport: createGrpcTransport(address), lastWords: '' };
+    child.stderr?.on('data', (data: Buffer) => {
+      service.lastWords = (service.lastWords + data.toString()).slice(-LAST_WORDS_BYTES);
+    });
+    child.stdin?.on('error', () => undefined);
+    const onEnd = (how: string): void => {
+      if (!closing)
+        lost.abort(
+          new ServiceLostError(`service ${role} (process ${child.pid ?? '?'}) ${how}; the run is incomplete`),
+        );
+    };
+    child.on('error', (error) => onEnd(`could not be started: ${error.message}`));
+    child.on('exit', (code, signal) =>
+      onEnd(signal === null ? `ended with status ${code}` : `was ended by ${signal}`),
+    );
+    return service;
+  });
+  const close = async (): Promise<void> => {
+    closing = true;
+    for (const { transport } of running) transport.close();
+    await Promise.all(running.map(({ child }) => endProcess(child)));
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await Promise.race([
+      Promise.all(running.map(({ transport }) => transport.ready(READY_TIMEOUT_MS))),
+      once(lost.signal, 'abort'),
+    ]);
+    if (lost.signal.aborted) throw withLastWords(lost.signal.reason as Error, running);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const provider = tracing.providerFor('lab');
+  const client = provider === undefined ? {} : { tracerProvider: provider };
+  return {
+    placement: 'process',
+    services: Object.fromEntries(
+      running.map(({ role, transport }) => [role, lifecycleClient(role, transport, client)]),
+    ) as OpenLab['services'],
+    processes: running.map(({ role, transport }) => ({
+      name: role,
+      services: [role],
+      address: `unix:${join(folder, `${role}.sock`)}`,
+      runtime: createClient(runtimeV1.RuntimeService, transport, client),
+    })),
+    lost: lost.signal,
+    pids: Object.fromEntries(running.map(({ role, child }) => [role, child.pid ?? 0])),
+    close,
+  };
+}
+
+function withLastWords(error: Error, running: readonly Service[]): Error {
+  const words = running.map(({ lastWords }) => lastWords.trim()).find((text) => text !== '');
+  return words === undefined ? error : new ServiceLostError(`${error.message}: ${words.split('\n').at(-1)}`);
+}
+
+/** Ends a process: closing its input asks it to, SIGKILL makes sure (a stopped process ends too). */
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const ended = once(child, 'exit');
+  child.stdin?.end();
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), EXIT_TIMEOUT_MS);
+  await ended;
+  clearTimeout(timer);
+}
