@@ -1,0 +1,39 @@
+import type { PacketFault, ScenarioConfig } from '@vhostlab/workload';
+import type { GuestLayout, PairLayout } from './layout.ts';
+import type { GuestRole } from './roles.ts';
+
+/** How the notification of a queue leaves the guest, and how registers are reached. */
+export type DoorbellKind = 'ioeventfd' | 'mapped';
+
+/** Configuration of a `guest/vcpu` core: plain data. */
+export interface VcpuConfig {
+  guest: number;
+  queue: number;
+  role: GuestRole;
+  /** The parts of the scenario that a vCPU looks at. */
+  scenario: Pick<
+    ScenarioConfig,
+    'workload' | 'queues' | 'ring' | 'ringSize' | 'pages' | 'guest' | 'offloads' | 'traffic'
+  >;
+  /** Window of the guest's memory. */
+  window: string;
+  pair: PairLayout;
+  /** Register accesses trap to the VMM; false: they go to a PCI function. */
+  emulated: boolean;
+  doorbell: DoorbellKind;
+  faults: PacketFault[];
+  /** Sources of kind pcap. */
+  capture?: string;
+  /** vCPU 0, which brings the device up. */
+  boot?: { layout: GuestLayout };
+}
+
+/** Configuration of a `guest/vmm` core: plain data. */
+export interface VmmConfig {
+  guest: number;
+  backend: 'vhost-net' | 'vhost-user' | 'vdpa';
+  queues: number;
+  ringSize: number;
+  window: string;
+  layout: GuestLayout;
+}

@@ -1,0 +1,153 @@
+import { BARRIER, type CoreContext, DONE, IDLE, type Task, type TaskResult } from '@vhostlab/engine';
+import { FrameFeeder } from './frame-feeder.ts';
+import { FrameForwarder } from './frame-forwarder.ts';
+import { FrameSink } from './frame-sink.ts';
+import type { GuestPort } from './guest-port.ts';
+import { BURST_LIMIT } from './rx-path.ts';
+
+/** A poll-mode source, as a DPDK generator: bursts into the transmit queue for as long as it has room. */
+export class PollSource implements Task {
+  readonly name = 'guest.source';
+  readonly #port: GuestPort;
+  readonly #context: CoreContext;
+  readonly #feeder: FrameFeeder;
+  readonly #burst: number;
+  readonly #opAlloc: number;
+  readonly #opEmpty: number;
+  readonly #charges: FeederCharges;
+  #opened = false;
+
+  constructor(port: GuestPort) {
+    this.#port = port;
+    this.#context = port.context;
+    this.#feeder = new FrameFeeder(port);
+    this.#charges = new FeederCharges(port.context);
+    this.#burst = Math.min(BURST_LIMIT, port.context.constant('guest.burst'));
+    this.#opAlloc = port.context.op('guest.mbuf_alloc');
+    this.#opEmpty = port.context.op('guest.poll_empty');
+  }
+
+  run(): TaskResult {
+    const port = this.#port;
+    const context = this.#context;
+    if (!this.#opened) {
+      this.#opened = true;
+      silence(port);
+      port.open();
+      return BARRIER;
+    }
+    port.checkKicks();
+    const reclaimed = port.tx.reclaim(BURST_LIMIT);
+    const frames = this.#feeder.fill(this.#burst, context.now());
+    if (frames > 0) {
+      context.meter.charge(this.#opAlloc, frames, 0);
+      this.#charges.charge(this.#feeder);
+      port.tx.publish();
+      return BARRIER;
+    }
+    context.meter.charge(this.#opEmpty, 1, 0);
+    if (reclaimed > 0) return DONE;
+    const next = this.#feeder.nextPs;
+    if (next > context.now() && next < Number.POSITIVE_INFINITY) context.wakeAt(next);
+    return IDLE;
+  }
+}
+
+/** A poll-mode guest that receives: testpmd's rxonly and io forwarding, and a responder. */
+export class PollReceiver implements Task {
+  readonly name: string;
+  readonly #port: GuestPort;
+  readonly #context: CoreContext;
+  readonly #sink: FrameSink | undefined;
+  readonly #forwarder: FrameForwarder | undefined;
+  readonly #burst: number;
+  readonly #opEmpty: number;
+  readonly #opAlloc: number;
+  readonly #opForward: number;
+  readonly #opChecksum: number;
+  readonly #stagePoll: number;
+  #opened = false;
+
+  constructor(port: GuestPort, role: 'sink' | 'forward' | 'respond') {
+    const { context } = port;
+    this.name = `guest.${role}`;
+    this.#port = port;
+    this.#context = context;
+    if (role === 'sink') this.#sink = new FrameSink(port);
+    else this.#forwarder = new FrameForwarder(port, role === 'respond');
+    this.#burst = Math.min(BURST_LIMIT, context.constant('guest.burst'));
+    this.#opEmpty = context.op('guest.poll_empty');
+    this.#opAlloc = context.op('guest.mbuf_alloc');
+    this.#opForward = context.op('guest.forward');
+    this.#opChecksum = context.op('guest.checksum');
+    this.#stagePoll = context.stage('guest.napi_poll');
+  }
+
+  run(): TaskResult {
+    const port = this.#port;
+    const { meter, recorder } = this.#context;
+    if (!this.#opened) {
+      this.#opened = true;
+      silence(port);
+      port.open();
+      return BARRIER;
+    }
+    port.checkKicks();
+    const { rx, tx } = port;
+    const reclaimed = this.#forwarder === undefined ? 0 : tx.reclaim(BURST_LIMIT);
+    const used = rx.pop(this.#burst);
+    if (used === 0) {
+      meter.charge(this.#opEmpty, 1, 0);
+      return reclaimed > 0 ? DONE : IDLE;
+    }
+    port.tlb.charge();
+    for (let i = 0; i < rx.count; i++) {
+      if (recorder.sampled(rx.packet[i])) {
+        recorder.event(this.#stagePoll, rx.packet[i], port.pool.gpa[rx.buffer[i]], rx.length[i]);
+      }
+    }
+    if (this.#forwarder !== undefined) {
+      this.#forwarder.take(rx);
+      meter.charge(this.#opForward, rx.count, 0);
+      const { checksums, checksumBytes } = this.#forwarder;
+      if (checksums > 0) meter.charge(this.#opChecksum, checksums, checksumBytes);
+      tx.publish();
+    } else {
+      this.#sink?.take(rx);
+      for (let i = 0; i < rx.count; i++) port.pool.free(rx.buffer[i]);
+    }
+    meter.charge(this.#opAlloc, used, 0);
+    rx.refill();
+    rx.publish();
+    return BARRIER;
+  }
+}
+
+/** Charges for what the application and the software offloads of a source did. */
+export class FeederCharges {
+  readonly #context: CoreContext;
+  readonly #opGso: number;
+  readonly #opChecksum: number;
+
+  constructor(context: CoreContext) {
+    this.#context = context;
+    this.#opGso = context.op('guest.gso');
+    this.#opChecksum = context.op('guest.checksum');
+  }
+
+  charge(feeder: FrameFeeder): void {
+    const { meter } = this.#context;
+    const { segments, segmentBytes, checksums, checksumBytes } = feeder.work;
+    if (segments > 0) {
+      meter.charge(this.#opGso, segments, segmentBytes);
+      meter.charge(this.#opChecksum, segments, segmentBytes);
+    }
+    if (checksums > 0) meter.charge(this.#opChecksum, checksums, checksumBytes);
+  }
+}
+
+/** A polling guest wants no interrupts. */
+function silence(port: GuestPort): void {
+  port.rx.queue.disableInterrupts();
+  port.tx.queue.disableInterrupts();
+}

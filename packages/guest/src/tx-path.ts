@@ -1,0 +1,165 @@
+import type { CoreContext } from '@vhostlab/engine';
+import { type DriverQueue, SegmentList, UsedBatch, violationName } from '@vhostlab/virtqueue';
+import type { BufferPool } from './buffer-pool.ts';
+import type { GuestPort } from './guest-port.ts';
+import { SEGMENT_BYTES, TABLE_ENTRIES } from './layout.ts';
+import { PacketFaults } from './packet-faults.ts';
+import { BURST_LIMIT, HEADER_BYTES } from './rx-path.ts';
+import { SampledFrames } from './sampled-frames.ts';
+
+/** The transmit queue of a vCPU. */
+export class TxPath {
+  readonly queue: DriverQueue;
+  /** Something was published whose kick is not decided, and the sampled frames in it. */
+  toCheck = false;
+  readonly sampled: SampledFrames;
+  readonly #port: GuestPort;
+  readonly #context: CoreContext;
+  readonly #pool: BufferPool;
+  readonly #base: number;
+  readonly #used = new UsedBatch(BURST_LIMIT);
+  readonly #segments = new SegmentList(TABLE_ENTRIES);
+  readonly #indirect: boolean;
+  readonly #faults: PacketFaults | undefined;
+  readonly #opAdd: number;
+  readonly #opReclaim: number;
+  readonly #stageAdd: number;
+  readonly #stageReclaim: number;
+  #added = 0;
+  #broken = false;
+
+  constructor(port: GuestPort, queue: DriverQueue) {
+    this.queue = queue;
+    this.sampled = new SampledFrames(queue.size);
+    this.#port = port;
+    this.#context = port.context;
+    this.#pool = port.pool;
+    this.#base = port.base;
+    this.#indirect = port.features.has('INDIRECT_DESC');
+    const { faults, pair } = port.config;
+    if (faults.length > 0) {
+      this.#faults = new PacketFaults(port.context, port.pool, pair.faultBuffers, faults, port.base);
+    }
+    this.#opAdd = port.context.op(port.packed ? 'guest.vring_add_packed' : 'guest.vring_add');
+    this.#opReclaim = port.context.op('guest.tx_reclaim');
+    this.#stageAdd = port.context.stage('guest.vring_add');
+    this.#stageReclaim = port.context.stage('guest.tx_reclaim');
+  }
+
+  /** True once the device has broken the ring: nothing goes out any more. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** True when a frame of `bytes` bytes fits in one small buffer (or takes `pieces` descriptors) now. */
+  hasRoom(pieces: number): boolean {
+    return this.queue.freeSlots >= (pieces === 1 || this.#indirect ? 1 : pieces);
+  }
+
+  /**
+   * Adds the frame of `length` bytes in `buffer` (its header is written), to be published with the burst. False when
+   * the queue is full: the buffer stays the caller's. @hot
+   */
+  add(buffer: number, length: number, packet: number, bornPs: number): boolean {
+    let place = buffer;
+    let bytes = length;
+    if (this.#faults?.concerns(packet)) {
+      if (this.queue.freeSlots === 0) return false;
+      place = this.#faults.apply(buffer, length, packet);
+      bytes = this.#faults.length;
+    }
+    const gpa = this.#pool.gpa[place];
+    const { vq } = this.#port;
+    const header = gpa - HEADER_BYTES;
+    let slot: number;
+    if (place < this.#pool.firstLarge && this.#pool.next[place] < 0) {
+      slot = this.queue.addOne(header, HEADER_BYTES + bytes, false, place);
+      if (slot < 0) return false;
+      vq.publisher.cover(this.#base + header, HEADER_BYTES + bytes);
+    } else {
+      slot = this.#addSegments(place, bytes);
+      if (slot < 0) return false;
+    }
+    this.#port.tlb.tlb.touch(gpa);
+    vq.setTag(1, slot, packet, bornPs);
+    this.#pool.packet[place] = packet;
+    if (this.#context.recorder.sampled(packet)) this.sampled.add(packet, gpa, bytes);
+    this.#added++;
+    return true;
+  }
+
+  /** A frame in pieces: one large buffer cut into pages, or the buffers of a merged frame. */
+  #addSegments(buffer: number, length: number): number {
+    const { gpa, next, bytes } = this.#pool;
+    const segments = this.#segments;
+    const { publisher } = this.#port.vq;
+    segments.clear();
+    if (next[buffer] < 0) {
+      const end = gpa[buffer] + length;
+      publisher.cover(this.#base + gpa[buffer] - HEADER_BYTES, HEADER_BYTES + length);
+      for (let at = gpa[buffer] - HEADER_BYTES; at < end; ) {
+        const stop = Math.min(end, Math.floor(at / SEGMENT_BYTES + 1) * SEGMENT_BYTES);
+        segments.push(at, stop - at, false);
+        at = stop;
+      }
+    } else {
+      let left = length;
+      for (let i = buffer; i >= 0 && left > 0; i = next[i]) {
+        const part = Math.min(left, bytes[i]);
+        const size = i === buffer ? part + HEADER_BYTES : part;
+        if (segments.count === TABLE_ENTRIES) return -1;
+        segments.push(gpa[i] - HEADER_BYTES, size, false);
+        publisher.cover(this.#base + gpa[i] - HEADER_BYTES, size);
+        left -= part;
+      }
+    }
+    if (segments.count > this.queue.size) return -1;
+    return this.#indirect && segments.count > 1
+      ? this.queue.addIndirect(segments, buffer)
+      : this.queue.addChain(segments, buffer);
+  }
+
+  /** Publishes what was added; true when a kick is to be checked after a barrier. */
+  publish(): boolean {
+    if (this.#added === 0) return false;
+    const { meter, recorder } = this.#context;
+    meter.charge(this.#opAdd, this.#added, 0);
+    this.#port.tlb.charge();
+    this.#added = 0;
+    this.sampled.record(recorder, this.#stageAdd);
+    this.queue.publish();
+    this.toCheck = true;
+    return true;
+  }
+
+  /** Forgets the sampled frames of the burst before; called before the first `add` of the next. */
+  begin(): void {
+    this.sampled.count = 0;
+  }
+
+  /** Takes back at most `max` buffers that the device is done with; answers how many. */
+  reclaim(max: number): number {
+    const used = this.#used;
+    const taken = this.queue.popUsed(used, max);
+    if (this.queue.violation !== 0) this.#break();
+    if (taken === 0) return 0;
+    this.#context.meter.charge(this.#opReclaim, taken, 0);
+    const pool = this.#pool;
+    const { recorder } = this.#context;
+    for (let i = 0; i < taken; i++) {
+      const buffer = used.token[i];
+      if (recorder.sampled(pool.packet[buffer])) {
+        recorder.event(this.#stageReclaim, pool.packet[buffer], pool.gpa[buffer], 0);
+      }
+      pool.free(buffer);
+    }
+    return taken;
+  }
+
+  #break(): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#context.counter(`queue.broken.tx.${violationName(this.queue.violation)}`).value++;
+    this.#context.counter('tx.unreclaimed').value += this.queue.inFlight;
+  }
+}
