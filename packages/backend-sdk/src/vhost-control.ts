@@ -92,6 +92,8 @@ export class VhostControl {
     getVringBase: (request) => {
       if (request.case !== 'getVringBase') return undefined;
       const queue = this.#queues[request.value.index & 1];
+      // what was taken is given back before the ring stands still
+      queue?.publishUsed();
       const base = queue?.saveBase() ?? 0;
       this.#stop(request.value.index & 1);
       return { answer: { case: 'vringBase', value: { index: request.value.index, base } } };
@@ -118,11 +120,14 @@ export class VhostControl {
     for (const region of table.regions) {
       const at = base + Number(region.windowOffset);
       const size = Number(region.sizeBytes);
-      const placed = [
-        this.space.map(Number(region.guestPhysAddr), size, at, PERMISSION_RW),
-        this.#user.map(Number(region.userAddr), size, at, PERMISSION_RW),
-      ];
-      if (region.window !== this.#window || placed.some((fault) => fault < 0)) {
+      const outside = region.window !== this.#window || at + size > this.#context.arena.sizeBytes;
+      const placed = outside
+        ? [-1]
+        : [
+            this.space.map(Number(region.guestPhysAddr), size, at, PERMISSION_RW),
+            this.#user.map(Number(region.userAddr), size, at, PERMISSION_RW),
+          ];
+      if (placed.some((fault) => fault < 0)) {
         this.space.clear();
         this.#user.clear();
         const where = `0x${region.guestPhysAddr.toString(16)}`;

@@ -1,5 +1,5 @@
-import type { CoreContext, Counter, MemoryEnd } from '@vhostlab/engine';
-import { faultName, type PacketPool } from '@vhostlab/memory';
+import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
+import type { PacketPool } from '@vhostlab/memory';
 import {
   checkHeader,
   completeChecksum,
@@ -11,6 +11,7 @@ import {
   type HeaderRules,
   hasOffload,
   headerBytes,
+  MERGE_NEEDS_MORE,
   NO_OFFLOAD,
   RxMerge,
   readHeader,
@@ -18,7 +19,8 @@ import {
   transmitRules,
   writeHeader,
 } from '@vhostlab/virtio-net';
-import { ChainBatch, type DeviceQueue, violationName } from '@vhostlab/virtqueue';
+import { ChainBatch, type DeviceQueue } from '@vhostlab/virtqueue';
+import { PairBooks } from './pair-books.ts';
 import { TlbCharges } from './tlb-charges.ts';
 import { VhostControl } from './vhost-control.ts';
 
@@ -30,6 +32,8 @@ export const VECTOR_TX = 1;
 const BURST = 64;
 /** A frame may take this many receive buffers (64 KiB in 1.5 KiB buffers). */
 const MAX_MERGED = 48;
+/** A frame met a receive buffer that is not mapped, or no buffer at all. */
+const FAULTY = -2;
 
 /** Where a pair's ends are and what it offers. */
 export interface VhostPairOptions {
@@ -61,21 +65,11 @@ export class VhostPair {
   #rxUnpublished = 0;
   #txUnpublished = 0;
   #callsDue = 0;
-  readonly #ops: {
-    fetch: number;
-    fetchPacked: number;
-    copy: number;
-    used: number;
-    usedPacked: number;
-    check: number;
-    call: number;
-  };
-  readonly #stages: { fetch: number; copy: number; used: number; call: number };
-  readonly #dropFull: Counter;
-  readonly #dropLong: Counter;
-  readonly #dropPool: Counter;
-  readonly #calls: Counter;
-  readonly #callsSuppressed: Counter;
+  #buffersSeen = 0;
+  #packed = false;
+  /** Frames of the last `enqueue` that found buffers, by pool index. */
+  readonly #placed = new Uint32Array(BURST);
+  readonly #books: PairBooks;
   /** Called after rings or memory changed. */
   onChange: () => void = () => undefined;
 
@@ -92,27 +86,7 @@ export class VhostPair {
       offered: options.offered,
       events: { ring: (index, queue) => this.#ring(index, queue), memory: () => this.onChange() },
     });
-    const op = (name: string) => context.op(name);
-    this.#ops = {
-      fetch: op('vhost.fetch'),
-      fetchPacked: op('vhost.fetch_packed'),
-      copy: op('vhost.copy'),
-      used: op('vhost.used'),
-      usedPacked: op('vhost.used_packed'),
-      check: op('vhost.call_check'),
-      call: op('vhost.call'),
-    };
-    this.#stages = {
-      fetch: context.stage('vhost.fetch'),
-      copy: context.stage('vhost.copy'),
-      used: context.stage('vhost.used'),
-      call: context.stage('vhost.call'),
-    };
-    this.#dropFull = context.counter('drop.guest-ring-full');
-    this.#dropLong = context.counter('drop.frame-too-long');
-    this.#dropPool = context.counter('drop.no-buffer');
-    this.#calls = context.counter('calls');
-    this.#callsSuppressed = context.counter('calls.suppressed');
+    this.#books = new PairBooks(context);
   }
 
   /**
@@ -124,14 +98,13 @@ export class VhostPair {
     if (queue === undefined) return 0;
     const chains = queue.pop(this.#txBatch, Math.min(max, BURST));
     if (chains === 0) {
-      this.#noteViolation(queue);
+      this.#books.noteViolation(queue);
       return 0;
     }
     const batch = this.#txBatch;
-    const { meter, arena, recorder } = this.#context;
-    const packed = this.control.features.has('RING_PACKED');
-    meter.charge(packed ? this.#ops.fetchPacked : this.#ops.fetch, chains, 0);
-    this.#tagEvents(batch, chains, this.#stages.fetch);
+    const { meter, arena } = this.#context;
+    meter.charge(this.#packed ? this.#books.fetchPacked : this.#books.fetch, chains, 0);
+    this.#tagEvents(batch, chains, this.#books.stages.fetch);
     let count = 0;
     let bytes = 0;
     for (let c = 0; c < chains; c++) {
@@ -153,87 +126,156 @@ export class VhostPair {
       pool.bornPs[index] = this.end.tagBornPs(1, slot);
       bytes += frameBytes;
       out[count++] = index;
+      this.#books.noteUsed(VECTOR_TX, pool.packet[index]);
     }
     this.#txUnpublished += chains;
-    meter.charge(this.#ops.copy, count, bytes);
+    meter.charge(this.#books.copy, count, bytes);
     this.#tlb.charge();
-    for (let i = 0; i < count; i++) {
-      const packet = pool.packet[out[i]];
-      if (recorder.sampled(packet)) {
-        recorder.event(this.#stages.copy, packet, pool.offset[out[i]], pool.length[out[i]]);
-      }
-    }
+    this.#books.events(pool, out, count, this.#books.stages.copy);
     return count;
   }
 
   /** Puts `count` (at most 64) frames of `pool` into receive buffers and frees them; those without room are dropped. */
   enqueue(pool: PacketPool, indices: Uint32Array, count: number): void {
+    this.#put(pool, indices, count, false);
+  }
+
+  /**
+   * The same, but stops at the first frame that finds too few buffers. Answers how many were taken; that frame
+   * and those after it stay the caller's.
+   */
+  enqueueUntilFull(pool: PacketPool, indices: Uint32Array, count: number): number {
+    return this.#put(pool, indices, count, true);
+  }
+
+  /**
+   * Asks for a kick when receive buffers come in addition to those that were too few. A barrier later
+   * `hasMoreBuffers` says whether some came before the guest could know.
+   */
+  waitForBuffers(): void {
+    const queue = this.rx;
+    if (queue === undefined) return;
+    // the event word must be past the buffers that are there: they bring no kick any more
+    this.#buffersSeen = queue.pop(this.#rxBatch, BURST);
+    queue.enableNotifications();
+    queue.unpop(this.#buffersSeen);
+  }
+
+  /** True when there are more receive buffers than at `waitForBuffers`. */
+  hasMoreBuffers(): boolean {
+    return this.rx !== undefined && this.rx.available() > this.#buffersSeen;
+  }
+
+  #put(pool: PacketPool, indices: Uint32Array, count: number, stops: boolean): number {
     const queue = this.rx;
     if (queue === undefined || count === 0) {
-      this.#dropFull.value += count;
+      this.#books.dropFull.value += count;
       pool.freeBulk(indices, 0, count);
-      return;
+      return count;
     }
-    const { meter, arena, recorder } = this.#context;
+    let taken = count;
+    const { meter, arena } = this.#context;
     const batch = this.#rxBatch;
     let at = 0;
-    let chains = queue.pop(batch, count);
-    this.#noteViolation(queue);
-    const fetched = chains;
+    let asked = count;
+    let chains = queue.pop(batch, asked);
+    this.#books.noteViolation(queue);
+    const fetched = Math.min(chains, 1);
     let placed = 0;
+    let chainsUsed = 0;
     let bytes = 0;
     for (let i = 0; i < count; i++) {
       const index = indices[i];
-      while (at < chains && batch.status[at] !== 0) {
-        this.#countStatus(batch.status[at]);
-        queue.pushUsed(batch.slot[at++], 0);
-        this.#rxUnpublished++;
-      }
       const length = pool.length[index];
       if (!this.#fitHeader(pool, index)) continue;
-      let buffers = this.#merge.plan(length, batch, at, chains - at);
-      if (buffers === 0 && at > 0) {
-        // the rest of this burst needs more buffers than frames: fetch again
+      let buffers = this.#planBuffers(batch, at, chains, length);
+      if (buffers === 0 && chains === asked && chains - at < BURST) {
+        // the frames need more buffers than there are frames: fetch again
         queue.unpop(chains - at);
         at = 0;
-        chains = queue.pop(batch, Math.min(BURST, count - i + MAX_MERGED));
-        buffers = this.#merge.plan(length, batch, 0, chains);
+        asked = Math.min(BURST, count - i + MAX_MERGED);
+        chains = queue.pop(batch, asked);
+        buffers = this.#planBuffers(batch, 0, chains, length);
+      }
+      if (buffers === MERGE_NEEDS_MORE && stops && queue.violation === 0) {
+        taken = i;
+        break;
       }
       if (buffers <= 0) {
-        (buffers === 0 ? this.#dropFull : this.#dropLong).value++;
-        if (buffers < 0) {
-          queue.pushUsed(batch.slot[at++], 0);
-          this.#rxUnpublished++;
-        }
+        at = this.#refuse(queue, batch, at, chains, buffers);
         continue;
       }
       writeHeader(arena.u8, this.#headerAt, this.#headerBytes, this.#fields, buffers);
       this.#merge.place(arena, batch, at, this.#headerAt, pool.offset[index], length);
       const packet = pool.packet[index];
       for (let b = 0; b < buffers; b++) {
-        const first = batch.firstSegment[at];
         const written = this.#merge.written[b];
-        this.end.publisher.cover(batch.offset[first], written);
-        this.#tlb.touch(batch.address[first], written);
+        this.#touchWritten(batch, at, written);
         this.end.setTag(0, batch.slot[at], packet, pool.bornPs[index]);
         queue.pushUsed(batch.slot[at++], written);
         this.#rxUnpublished++;
       }
-      placed++;
+      this.#placed[placed++] = index;
+      chainsUsed += buffers;
       bytes += length;
+      this.#books.noteUsed(VECTOR_RX, packet);
     }
     if (at < chains) queue.unpop(chains - at);
-    const packed = this.control.features.has('RING_PACKED');
-    meter.charge(packed ? this.#ops.fetchPacked : this.#ops.fetch, Math.max(placed, Math.min(fetched, 1)), 0);
-    meter.charge(this.#ops.copy, placed, bytes);
+    meter.charge(
+      this.#packed ? this.#books.fetchPacked : this.#books.fetch,
+      Math.max(chainsUsed, fetched),
+      0,
+    );
+    this.#books.events(pool, this.#placed, placed, this.#books.stages.fetch);
+    meter.charge(this.#books.copy, placed, bytes);
     this.#tlb.charge();
-    for (let i = 0; i < count; i++) {
-      const packet = pool.packet[indices[i]];
-      if (recorder.sampled(packet)) {
-        recorder.event(this.#stages.copy, packet, pool.offset[indices[i]], pool.length[indices[i]]);
-      }
+    this.#books.events(pool, this.#placed, placed, this.#books.stages.copy);
+    pool.freeBulk(indices, 0, taken);
+    return taken;
+  }
+
+  /** Buffers that a frame takes from chain `at` on, or FAULTY when it meets a chain that cannot be written. */
+  #planBuffers(batch: ChainBatch, at: number, chains: number, length: number): number {
+    const buffers = this.#merge.plan(length, batch, at, chains - at);
+    if (batch.isPlain) return buffers;
+    const last = buffers > 0 ? at + buffers : Math.min(at + 1, chains);
+    for (let c = at; c < last; c++) if (batch.status[c] !== 0) return FAULTY;
+    return buffers;
+  }
+
+  /** Drops a frame that found no buffers; what stood in its way is given back empty. Answers the next chain. */
+  #refuse(queue: DeviceQueue, batch: ChainBatch, at: number, chains: number, buffers: number): number {
+    if (buffers === MERGE_NEEDS_MORE) {
+      this.#books.dropFull.value++;
+      return at;
     }
-    pool.freeBulk(indices, 0, count);
+    let c = at;
+    if (buffers === FAULTY) {
+      while (batch.status[c] === 0) this.#giveBack(queue, batch, c++);
+      this.#books.dropStatus(batch.status[c]);
+    } else {
+      this.#books.dropLong.value++;
+    }
+    if (c < chains) this.#giveBack(queue, batch, c++);
+    return c;
+  }
+
+  #giveBack(queue: DeviceQueue, batch: ChainBatch, c: number): void {
+    queue.pushUsed(batch.slot[c], 0);
+    this.#rxUnpublished++;
+  }
+
+  /** Covers the first `written` bytes of a chain for publication and counts their pages. */
+  #touchWritten(batch: ChainBatch, c: number, written: number): void {
+    const { publisher } = this.end;
+    let left = written;
+    for (let s = batch.firstSegment[c]; left > 0; s++) {
+      const part = batch.writable[s] === 0 ? 0 : Math.min(left, batch.length[s]);
+      if (part === 0) continue;
+      publisher.cover(batch.offset[s], part);
+      this.#tlb.touch(batch.address[s], part);
+      left -= part;
+    }
   }
 
   /** True when used entries wait for `publish`: faulty chains leave some without any frame. */
@@ -244,7 +286,7 @@ export class VhostPair {
   /** Publishes used entries of both rings; true when a barrier and `callIfWanted` must follow. */
   publish(): boolean {
     const { meter } = this.#context;
-    const op = this.control.features.has('RING_PACKED') ? this.#ops.usedPacked : this.#ops.used;
+    const op = this.#packed ? this.#books.usedPacked : this.#books.used;
     let published = false;
     if (this.#rxUnpublished > 0 && this.rx !== undefined) {
       this.rx.publishUsed();
@@ -260,6 +302,7 @@ export class VhostPair {
     }
     this.#rxUnpublished = 0;
     this.#txUnpublished = 0;
+    this.#books.usedEvents();
     return published;
   }
 
@@ -274,49 +317,50 @@ export class VhostPair {
   #call(queue: DeviceQueue | undefined, vector: number): void {
     if (queue === undefined) return;
     const { meter, recorder } = this.#context;
-    meter.charge(this.#ops.check, 1, 0);
+    meter.charge(this.#books.check, 1, 0);
     if (!queue.shouldCall()) {
-      this.#callsSuppressed.value++;
+      this.#books.callsSuppressed.value++;
       return;
     }
-    meter.charge(this.#ops.call, 1, 0);
-    this.#calls.value++;
-    recorder.event(this.#stages.call, -1, vector, 0);
+    meter.charge(this.#books.call, 1, 0);
+    this.#books.calls.value++;
+    recorder.event(this.#books.stages.call, -1, vector, 0);
     this.end.notify(vector);
   }
 
   /** Index of a pool buffer for chain `c`, its metadata filled; -1 when the frame cannot be taken (counted). */
   #admit(batch: ChainBatch, c: number, frameBytes: number, pool: PacketPool): number {
     if (batch.status[c] !== 0) {
-      this.#countStatus(batch.status[c]);
+      this.#books.dropStatus(batch.status[c]);
       return -1;
     }
-    if (
-      frameBytes <= 0 ||
-      batch.segmentCount[c] === 0 ||
-      batch.length[batch.firstSegment[c]] < this.#headerBytes
-    ) {
-      this.#drop('too-short');
+    if (frameBytes <= 0) {
+      this.#books.drop('too-short');
       return -1;
     }
     if (frameBytes > pool.bufferBytes - pool.headroomBytes) {
-      this.#dropLong.value++;
+      this.#books.dropLong.value++;
       return -1;
     }
-    const header = batch.offset[batch.firstSegment[c]];
     const { arena } = this.#context;
+    let header = batch.offset[batch.firstSegment[c]];
+    if (batch.length[batch.firstSegment[c]] < this.#headerBytes) {
+      // the driver may cut the header as it likes (virtio 1.3, 2.7.4.1)
+      gather(arena, batch, c, 0, this.#headerAt, this.#headerBytes);
+      header = this.#headerAt;
+    }
     const offload = hasOffload(arena.u8, header);
     if (offload) {
       readHeader(arena.u8, header, this.#fields);
       const fault = checkHeader(this.#fields, frameBytes, this.#txRules);
       if (fault !== HEADER_OK) {
-        this.#drop(HEADER_FAULTS[fault]);
+        this.#books.drop(HEADER_FAULTS[fault]);
         return -1;
       }
     }
     const index = pool.alloc();
     if (index < 0) {
-      this.#dropPool.value++;
+      this.#books.dropPool.value++;
       return -1;
     }
     if (offload) {
@@ -341,7 +385,7 @@ export class VhostPair {
     fields.csumOffset = pool.csumOffset[index];
     if (fields.flags === 0 && fields.gsoType === 0) return true;
     if (fields.gsoType !== 0 && (this.#rxRules.gsoTypes & (1 << fields.gsoType)) === 0) {
-      this.#drop('gso-not-negotiated');
+      this.#books.drop('gso-not-negotiated');
       return false;
     }
     if (!this.#rxRules.csum) {
@@ -349,19 +393,29 @@ export class VhostPair {
       fields.flags = 0;
       fields.csumStart = 0;
       fields.csumOffset = 0;
+      // a frame that finds no buffer comes again
+      pool.flags[index] = 0;
+      // a frame that finds no room comes here again
+      pool.flags[index] = 0;
     }
     return true;
   }
 
   #ring(index: number, queue: DeviceQueue | undefined): void {
     const { features } = this.control;
+    this.#packed = features.has('RING_PACKED');
     this.#headerBytes = headerBytes(features);
     const mergeable = features.has('MRG_RXBUF');
     this.#merge = new RxMerge(mergeable, this.#headerBytes, mergeable ? MAX_MERGED : 1);
     this.#txRules = transmitRules(features);
     this.#rxRules = receiveRules(features);
-    if (index === 0) this.rx = queue;
-    else this.tx = queue;
+    if (index === 0) {
+      this.rx = queue;
+      this.#rxUnpublished = 0;
+    } else {
+      this.tx = queue;
+      this.#txUnpublished = 0;
+    }
     this.onChange();
   }
 
@@ -373,19 +427,5 @@ export class VhostPair {
         recorder.event(stage, packet, batch.address[batch.firstSegment[c]], batch.readableBytes[c]);
       }
     }
-  }
-
-  #countStatus(status: number): void {
-    this.#drop(status < 0 ? faultName(status) : `chain-${violationName(status)}`);
-  }
-
-  #noteViolation(queue: DeviceQueue): void {
-    if (queue.violation === 0) return;
-    const counter = this.#context.counter(`violation.${violationName(queue.violation)}`);
-    if (counter.value === 0) counter.value = 1;
-  }
-
-  #drop(reason: string): void {
-    this.#context.counter(`drop.${reason}`).value++;
   }
 }

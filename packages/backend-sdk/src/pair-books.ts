@@ -1,0 +1,90 @@
+import type { CoreContext, Counter } from '@vhostlab/engine';
+import { faultName, type PacketPool } from '@vhostlab/memory';
+import { type DeviceQueue, violationName } from '@vhostlab/virtqueue';
+
+/** Sampled packets whose used entries are remembered between two publications. */
+const SAMPLED = 256;
+
+/** What a queue pair charges, counts and records: numbers of operations and stages, drops, events. */
+export class PairBooks {
+  readonly fetch: number;
+  readonly fetchPacked: number;
+  readonly copy: number;
+  readonly used: number;
+  readonly usedPacked: number;
+  readonly check: number;
+  readonly call: number;
+  readonly stages: { fetch: number; copy: number; used: number; call: number };
+  readonly dropFull: Counter;
+  readonly dropLong: Counter;
+  readonly dropPool: Counter;
+  readonly calls: Counter;
+  readonly callsSuppressed: Counter;
+  readonly #context: CoreContext;
+  readonly #usedPacket = new Float64Array(SAMPLED);
+  readonly #usedVector = new Uint8Array(SAMPLED);
+  #usedCount = 0;
+
+  constructor(context: CoreContext) {
+    this.#context = context;
+    this.fetch = context.op('vhost.fetch');
+    this.fetchPacked = context.op('vhost.fetch_packed');
+    this.copy = context.op('vhost.copy');
+    this.used = context.op('vhost.used');
+    this.usedPacked = context.op('vhost.used_packed');
+    this.check = context.op('vhost.call_check');
+    this.call = context.op('vhost.call');
+    this.stages = {
+      fetch: context.stage('vhost.fetch'),
+      copy: context.stage('vhost.copy'),
+      used: context.stage('vhost.used'),
+      call: context.stage('vhost.call'),
+    };
+    this.dropFull = context.counter('drop.guest-ring-full');
+    this.dropLong = context.counter('drop.frame-too-long');
+    this.dropPool = context.counter('drop.no-buffer');
+    this.calls = context.counter('calls');
+    this.callsSuppressed = context.counter('calls.suppressed');
+  }
+
+  /** Counts one frame dropped for `reason`. */
+  drop(reason: string): void {
+    this.#context.counter(`drop.${reason}`).value++;
+  }
+
+  /** Counts one frame dropped because its chain has a status other than CHAIN_OK. */
+  dropStatus(status: number): void {
+    this.drop(status < 0 ? faultName(status) : `chain-${violationName(status)}`);
+  }
+
+  /** Notes that a queue is broken, once per reason. */
+  noteViolation(queue: DeviceQueue): void {
+    if (queue.violation === 0) return;
+    this.#context.counter(`violation.${violationName(queue.violation)}`).value = 1;
+  }
+
+  /** Remembers a sampled packet for the event of its used entry; what does not fit before `usedEvents` has none. */
+  noteUsed(vector: number, packet: number): void {
+    if (this.#usedCount === SAMPLED || !this.#context.recorder.sampled(packet)) return;
+    this.#usedPacket[this.#usedCount] = packet;
+    this.#usedVector[this.#usedCount++] = vector;
+  }
+
+  /** Records the used entries of sampled packets, which are published now. */
+  usedEvents(): void {
+    for (let i = 0; i < this.#usedCount; i++) {
+      this.#context.recorder.event(this.stages.used, this.#usedPacket[i], this.#usedVector[i], 0);
+    }
+    this.#usedCount = 0;
+  }
+
+  /** Records `stage` for the sampled ones of `count` frames: place in the arena and length. */
+  events(pool: PacketPool, indices: Uint32Array, count: number, stage: number): void {
+    const { recorder } = this.#context;
+    for (let i = 0; i < count; i++) {
+      const index = indices[i];
+      const packet = pool.packet[index];
+      if (recorder.sampled(packet)) recorder.event(stage, packet, pool.offset[index], pool.length[index]);
+    }
+  }
+}
