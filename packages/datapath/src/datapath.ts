@@ -46,14 +46,16 @@ export class Datapath {
   /** Flows that were refused because the table was full. */
   refused = 0;
   readonly #lookup: FlowLookup;
+  readonly #clock = new Float64Array(1);
 
   constructor(options: DatapathOptions) {
     this.kind = options.kind;
     const capacity = options.flowCapacity ?? (options.kind === 'offloaded' ? 65_536 : 200_000);
     this.flows = new FlowTable(capacity, options.kind === 'userspace');
-    if (options.kind === 'kernel') this.#lookup = new KernelLookup(this.flows, options.kernel);
-    else if (options.kind === 'userspace') this.#lookup = new UserspaceLookup(this.flows, options.userspace);
-    else this.#lookup = new OffloadLookup(this.flows, options.offload);
+    if (options.kind === 'kernel') this.#lookup = new KernelLookup(this.flows, this.#clock, options.kernel);
+    else if (options.kind === 'userspace')
+      this.#lookup = new UserspaceLookup(this.flows, this.#clock, options.userspace);
+    else this.#lookup = new OffloadLookup(this.flows, this.#clock, options.offload);
   }
 
   /** What lookups amounted to since the host last reset it (`LookupCharges.charge` does). */
@@ -73,20 +75,22 @@ export class Datapath {
 
   /** Flow that the key at word offset `at` matches, -1 for a miss. `hash`: `flowHash` or the NIC's RSS hash. */
   lookup(keys: Uint32Array, at: number, hash: number, nowPs: number): number {
-    return this.#lookup.lookup(keys, at, hash >>> 0, nowPs);
+    this.#clock[0] = nowPs;
+    return this.#lookup.lookup(keys, at, hash | 0);
   }
 
   /** Looks up `count` keys, one after the other, `KEY_WORDS` apart; flows (or -1) go to `found`. Answers the hits. */
   lookupBurst(
     keys: Uint32Array,
-    hashes: Uint32Array,
+    hashes: Int32Array,
     count: number,
     nowPs: number,
     found: Int32Array,
   ): number {
     let hits = 0;
+    this.#clock[0] = nowPs;
     for (let i = 0; i < count; i++) {
-      const flow = this.#lookup.lookup(keys, i * KEY_WORDS, hashes[i] >>> 0, nowPs);
+      const flow = this.#lookup.lookup(keys, i * KEY_WORDS, hashes[i] | 0);
       found[i] = flow;
       if (flow >= 0) hits++;
     }
@@ -116,7 +120,7 @@ export class Datapath {
       this.refused++;
       return STATUS_FULL;
     }
-    if (this.flows.count > before) this.#lookup.installed(index, packetKey, 0, hash, nowPs);
+    if (this.flows.count > before) this.#lookup.installed(index, packetKey, 0, hash | 0, nowPs);
     return STATUS_OK;
   }
 

@@ -13,7 +13,7 @@ export class ExactMatchCache {
   readonly #table: FlowTable;
   readonly #shift: number;
   readonly #keys: Uint32Array;
-  readonly #hash: Uint32Array;
+  readonly #hash: Int32Array;
   readonly #flow: Int32Array;
   readonly #generation: Uint32Array;
   readonly #insertBelow: number;
@@ -27,11 +27,11 @@ export class ExactMatchCache {
     this.#table = table;
     this.#shift = Math.log2(entries);
     this.#keys = new Uint32Array(entries * KEY_WORDS);
-    this.#hash = new Uint32Array(entries);
+    this.#hash = new Int32Array(entries);
     this.#flow = new Int32Array(entries).fill(-1);
     this.#generation = new Uint32Array(entries);
     this.#insertBelow = insertInverse === 0 ? 0 : 0x1_0000_0000 / insertInverse;
-    this.#random = seed >>> 0 || 0x9e3779b9;
+    this.#random = seed | 0 || 0x1e3779b9;
   }
 
   /** Flow of exactly this key, -1 for none. */
@@ -59,8 +59,8 @@ export class ExactMatchCache {
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
-    this.#random = x >>> 0;
-    if (this.#random <= this.#insertBelow) this.#insert(keys, at, hash, flow);
+    this.#random = x;
+    if (x >>> 0 <= this.#insertBelow) this.#insert(keys, at, hash, flow);
   }
 
   #insert(keys: Uint32Array, at: number, hash: number, flow: number): void {
@@ -75,7 +75,7 @@ export class ExactMatchCache {
       if (
         victim < 0 ||
         (this.#isAlive(victim) && !this.#isAlive(slot)) ||
-        (this.#isAlive(victim) === this.#isAlive(slot) && slots[slot] < slots[victim])
+        (this.#isAlive(victim) === this.#isAlive(slot) && slots[slot] >>> 0 < slots[victim] >>> 0)
       ) {
         victim = slot;
       }

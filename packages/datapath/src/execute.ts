@@ -82,7 +82,7 @@ export class ActionExecutor {
             return this.count;
           }
           headroom -= 4;
-          this.#pushVlan(program[i + 1]);
+          this.#pushVlan(program[i + 1] | 0);
           i += 2;
           break;
         case OP_POP_VLAN:
@@ -91,7 +91,7 @@ export class ActionExecutor {
           break;
         case OP_SET:
           if (!isParsed) isParsed = this.#parse(isPartial);
-          this.#writer.set(this.offset, program[i + 1], program[i + 2], program[i + 3]);
+          this.#writer.set(this.offset, program[i + 1], program[i + 2] | 0, program[i + 3] | 0);
           i += 4;
           break;
         case OP_DEC_TTL:

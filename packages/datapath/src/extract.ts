@@ -188,7 +188,7 @@ export class KeyExtractor {
 }
 
 function snapType(u8: Uint8Array, p: number, end: number): number {
-  if (end - p < 8 || be32(u8, p) !== 0xaaaa0300 || be16(u8, p + 4) !== 0) return ETH_TYPE_NONE;
+  if (end - p < 8 || be32(u8, p) !== (0xaaaa0300 | 0) || be16(u8, p + 4) !== 0) return ETH_TYPE_NONE;
   const type = be16(u8, p + 6);
   return type >= 0x600 ? type : ETH_TYPE_NONE;
 }
@@ -197,6 +197,7 @@ function be16(u8: Uint8Array, at: number): number {
   return (u8[at] << 8) | u8[at + 1];
 }
 
+/** Signed, because V8 boxes larger numbers. */
 function be32(u8: Uint8Array, at: number): number {
-  return ((u8[at] << 24) | (u8[at + 1] << 16) | (u8[at + 2] << 8) | u8[at + 3]) >>> 0;
+  return (u8[at] << 24) | (u8[at + 1] << 16) | (u8[at + 2] << 8) | u8[at + 3];
 }

@@ -21,7 +21,7 @@ export class FlowTable {
   /** Masked keys, `KEY_WORDS` words a flow. */
   keys: Uint32Array = new Uint32Array(INITIAL_FLOWS * KEY_WORDS);
   /** Hash of the masked key. */
-  hashes: Uint32Array = new Uint32Array(INITIAL_FLOWS);
+  hashes: Int32Array = new Int32Array(INITIAL_FLOWS);
   /** Next flow of the hash chain, or of the free list. */
   next: Int32Array = new Int32Array(INITIAL_FLOWS);
   /** Changes when the index gets another flow or none: odd while it holds one. */
@@ -164,7 +164,7 @@ export class FlowTable {
   #grow(): void {
     const size = this.hashes.length * 2;
     this.keys = widen(new Uint32Array(size * KEY_WORDS), this.keys);
-    this.hashes = widen(new Uint32Array(size), this.hashes);
+    this.hashes = widen(new Int32Array(size), this.hashes);
     this.next = widen(new Int32Array(size), this.next);
     this.generation = widen(new Uint32Array(size), this.generation);
     this.packets = widen(new Float64Array(size), this.packets);

@@ -18,14 +18,14 @@ export function mix(h: number, word: number): number {
   return x ^ (x >>> 15);
 }
 
-/** Last round; the result is unsigned 32-bit. */
+/** Last round; the result is signed 32-bit: V8 keeps that unboxed wherever it goes. */
 export function finish(h: number): number {
   const x = Math.imul(h ^ (h >>> 13), 0x85ebca6b);
-  return (x ^ (x >>> 16)) >>> 0;
+  return x ^ (x >>> 16);
 }
 
 /**
- * 32-bit hash of the connection of the key at word offset `at`: IP addresses, protocol and ports, or MACs and
+ * Hash (signed 32-bit) of the connection of the key at word offset `at`: IP addresses, protocol and ports, or MACs and
  * EtherType without IP. What a NIC without RSS leaves to software; later fragments have no ports.
  */
 export function flowHash(words: Uint32Array, at: number): number {

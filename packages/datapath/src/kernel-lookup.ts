@@ -22,32 +22,34 @@ export class KernelLookup implements FlowLookup {
   readonly tally = new LookupTally();
   lastHit = HIT_NONE;
   lastProbes = 0;
-  readonly #entryHash: Uint32Array;
+  readonly #entryHash: Int32Array;
   readonly #entryMask: Int32Array;
   readonly #rankIntervalPs: number;
   #nextRankPs: number;
+  readonly #clock: Float64Array;
 
-  constructor(table: FlowTable, options: KernelLookupOptions = {}) {
+  constructor(table: FlowTable, clock: Float64Array, options: KernelLookupOptions = {}) {
     const entries = options.maskCacheEntries ?? 256;
     if (entries < 0 || entries > 256 || (entries & (entries - 1)) !== 0) {
       throw new Error(`a mask cache of ${entries} entries: give a power of two up to 256`);
     }
     this.table = table;
-    this.#entryHash = new Uint32Array(entries);
+    this.#clock = clock;
+    this.#entryHash = new Int32Array(entries);
     this.#entryMask = new Int32Array(entries);
     this.#rankIntervalPs = options.rankIntervalPs ?? 4e12;
     this.#nextRankPs = this.#rankIntervalPs;
   }
 
-  lookup(keys: Uint32Array, at: number, hash: number, nowPs: number): number {
+  lookup(keys: Uint32Array, at: number, hash: number): number {
     const tally = this.tally;
     tally.lookups++;
     this.lastProbes = 0;
-    if (nowPs >= this.#nextRankPs) this.#rank(nowPs);
+    if (this.#clock[0] >= this.#nextRankPs) this.#rank();
     const entryHash = this.#entryHash;
     const size = entryHash.length;
     // Packets before and after recirculation share their hash.
-    const skbHash = keys[at + W_RECIRC] === 0 ? hash : mix(hash, keys[at + W_RECIRC]) >>> 0;
+    const skbHash = keys[at + W_RECIRC] === 0 ? hash : mix(hash, keys[at + W_RECIRC]);
     if (skbHash === 0 || size === 0) return this.#walk(keys, at, -1);
     let candidate = -1;
     let rest = skbHash;
@@ -58,7 +60,7 @@ export class KernelLookup implements FlowLookup {
         if (flow < 0) entryHash[index] = 0;
         return flow;
       }
-      if (candidate < 0 || entryHash[index] < entryHash[candidate]) candidate = index;
+      if (candidate < 0 || entryHash[index] >>> 0 < entryHash[candidate] >>> 0) candidate = index;
       rest >>>= 8;
     }
     const flow = this.#walk(keys, at, candidate);
@@ -105,8 +107,8 @@ export class KernelLookup implements FlowLookup {
     return -1;
   }
 
-  #rank(nowPs: number): void {
+  #rank(): void {
     this.table.rank();
-    this.#nextRankPs = nowPs + this.#rankIntervalPs;
+    this.#nextRankPs = this.#clock[0] + this.#rankIntervalPs;
   }
 }

@@ -31,7 +31,7 @@ export class LookupTally {
   }
 }
 
-/** How one kind of datapath finds the flow of a key. */
+/** How one kind of datapath finds the flow of a key. The time is in element 0 of the clock it was made with. */
 export interface FlowLookup {
   readonly table: FlowTable;
   readonly tally: LookupTally;
@@ -39,8 +39,8 @@ export interface FlowLookup {
   readonly lastHit: number;
   /** Masked hash lookups of the last lookup. */
   readonly lastProbes: number;
-  /** Flow that the key at word offset `at` matches, -1 for a miss. `hash`: `flowHash` or the NIC's RSS hash. */
-  lookup(keys: Uint32Array, at: number, hash: number, nowPs: number): number;
+  /** Flow that the key at word offset `at` matches, -1 for a miss. `hash`: signed 32-bit. */
+  lookup(keys: Uint32Array, at: number, hash: number): number;
   /** The table has a new flow, which a packet with `hash` asked for (0 when nobody did). */
   installed(flow: number, keys: Uint32Array, at: number, hash: number, nowPs: number): void;
 }

@@ -20,13 +20,17 @@ export class OffloadLookup implements FlowLookup {
   #readyPs = 0;
   #activePs = new Float64Array(256);
 
-  constructor(table: FlowTable, options: OffloadLookupOptions = {}) {
+  readonly #clock: Float64Array;
+
+  constructor(table: FlowTable, clock: Float64Array, options: OffloadLookupOptions = {}) {
     const rate = options.insertsPerSecond ?? 0;
     this.table = table;
+    this.#clock = clock;
     this.#insertPs = rate > 0 ? Math.round(1e12 / rate) : 0;
   }
 
-  lookup(keys: Uint32Array, at: number, _hash: number, nowPs: number): number {
+  lookup(keys: Uint32Array, at: number): number {
+    const nowPs = this.#clock[0];
     this.tally.lookups++;
     this.lastProbes = 0;
     const subtables = this.table.classifier(0).subtables;

@@ -25,7 +25,7 @@ export class SignatureMatchCache {
     this.#buckets = entries / WAYS;
     this.#signature = new Uint16Array(entries);
     this.#flow = new Uint16Array(entries).fill(NO_FLOW);
-    this.#random = seed >>> 0 || 0x2545f491;
+    this.#random = seed | 0 || 0x2545f491;
   }
 
   /** Flow that the key matches, -1 when the cache does not know. */
@@ -67,7 +67,7 @@ export class SignatureMatchCache {
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
-    this.#random = x >>> 0;
-    return this.#random & (WAYS - 1);
+    this.#random = x;
+    return x & (WAYS - 1);
   }
 }

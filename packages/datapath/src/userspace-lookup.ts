@@ -31,19 +31,21 @@ export class UserspaceLookup implements FlowLookup {
   readonly #smc: SignatureMatchCache | undefined;
   readonly #rankIntervalPs: number;
   #nextRankPs: number;
+  readonly #clock: Float64Array;
 
   /** `table`: one with a classifier for each port. */
-  constructor(table: FlowTable, options: UserspaceLookupOptions = {}) {
+  constructor(table: FlowTable, clock: Float64Array, options: UserspaceLookupOptions = {}) {
     const seed = options.seed ?? 1;
     const smcEntries = options.smcEntries ?? 0;
     this.table = table;
+    this.#clock = clock;
     this.#emc = new ExactMatchCache(table, options.emcEntries ?? 8192, options.emcInsertInverse ?? 100, seed);
     this.#smc = smcEntries > 0 ? new SignatureMatchCache(table, smcEntries, seed ^ 0x5bd1e995) : undefined;
     this.#rankIntervalPs = options.rankIntervalPs ?? 1e12;
     this.#nextRankPs = this.#rankIntervalPs;
   }
 
-  lookup(keys: Uint32Array, at: number, hash: number, nowPs: number): number {
+  lookup(keys: Uint32Array, at: number, hash: number): number {
     const tally = this.tally;
     tally.lookups++;
     this.lastProbes = 0;
@@ -62,7 +64,7 @@ export class UserspaceLookup implements FlowLookup {
         return flow;
       }
     }
-    return this.#classify(keys, at, hash, nowPs);
+    return this.#classify(keys, at, hash);
   }
 
   installed(flow: number, keys: Uint32Array, at: number, hash: number): void {
@@ -70,10 +72,10 @@ export class UserspaceLookup implements FlowLookup {
     this.#emc.maybeInsert(keys, at, hash, flow);
   }
 
-  #classify(keys: Uint32Array, at: number, hash: number, nowPs: number): number {
-    if (nowPs >= this.#nextRankPs) {
+  #classify(keys: Uint32Array, at: number, hash: number): number {
+    if (this.#clock[0] >= this.#nextRankPs) {
       this.table.rank();
-      this.#nextRankPs = nowPs + this.#rankIntervalPs;
+      this.#nextRankPs = this.#clock[0] + this.#rankIntervalPs;
     }
     const subtables = this.table.classifier(keys[at + W_IN_PORT]).subtables;
     for (let i = 0; i < subtables.length; i++) {

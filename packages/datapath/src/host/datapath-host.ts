@@ -39,9 +39,10 @@ export class DatapathHost {
   readonly #extractor = new KeyExtractor();
   readonly #charges: LookupCharges;
   readonly #keys = new Uint32Array(MAX_BURST * KEY_WORDS);
-  readonly #hashes = new Uint32Array(MAX_BURST);
+  readonly #hashes = new Int32Array(MAX_BURST);
   readonly #burst = new Uint32Array(MAX_BURST);
   readonly #flows = new Int32Array(MAX_BURST);
+  readonly #generations = new Uint32Array(MAX_BURST);
   readonly #holds: boolean;
   readonly #queueLimit: number;
   readonly #waiting: Waiting[] = [];
@@ -125,7 +126,9 @@ export class DatapathHost {
     this.#events(this.#stageParse);
     const now = this.#context.now();
     for (let i = 0; i < kept; i++) {
-      this.#flows[i] = this.datapath.lookup(this.#keys, i * KEY_WORDS, this.#hashes[i], now);
+      const flow = this.datapath.lookup(this.#keys, i * KEY_WORDS, this.#hashes[i], now);
+      this.#flows[i] = flow;
+      if (flow >= 0) this.#generations[i] = this.datapath.flows.generation[flow];
     }
     this.#charges.charge(this.datapath.tally);
     this.#events(this.#stageLookup);
@@ -144,7 +147,8 @@ export class DatapathHost {
       const i = this.#at;
       const index = this.#burst[i];
       let flow = this.#flows[i];
-      // the answer for an earlier frame of this burst may have brought the flow
+      // a flow may be gone since the core held; the answer for an earlier frame may have brought another one
+      if (flow >= 0 && this.datapath.flows.generation[flow] !== this.#generations[i]) flow = -1;
       if (flow < 0) flow = this.datapath.lookup(this.#keys, i * KEY_WORDS, this.#hashes[i], now);
       if (flow >= 0) {
         this.datapath.account(flow, 1, this.#pool.length[index], now);

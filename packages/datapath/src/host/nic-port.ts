@@ -131,7 +131,7 @@ export class NicPort {
 
   /** Queues one frame for sending; a full ring drops it. The doorbell follows with `flush`. */
   send(index: number): void {
-    if (this.#tx.free < 2) this.#reclaim();
+    if (this.#tx.free < 2) this.reclaim();
     this.#one[0] = index;
     if (this.#tx.postBurst(this.pool, this.#one, 0, 1, this.#slots) === 0) {
       this.#dropTx.value++;
@@ -157,7 +157,7 @@ export class NicPort {
     this.#unsent = 0;
     this.#unsentBytes = 0;
     this.end.write(NIC_REGISTERS.txTail, 4, this.#tx.flush());
-    this.#reclaim();
+    this.reclaim();
     return true;
   }
 
@@ -166,7 +166,8 @@ export class NicPort {
     this.end.write(NIC_REGISTERS.rxInterrupt, 4, on ? 1 : 0);
   }
 
-  #reclaim(): void {
+  /** Frees the buffers of frames that the NIC has sent. */
+  reclaim(): void {
     for (;;) {
       const count = this.#tx.reclaim(this.#reclaimed, 0, BURST);
       this.pool.freeBulk(this.#reclaimed, 0, count);
