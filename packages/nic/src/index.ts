@@ -1,0 +1,6 @@
+export type { DeviceConfig, FunctionConfig, HostQueueConfig } from './device.ts';
+export { PcieLink, type PcieSettings } from './dma/pcie.ts';
+export { hostDriverCores, nicModules, planNic } from './plan.ts';
+export type { SinkReport } from './station/sink.ts';
+export type { StationConfig } from './station/station.ts';
+export { arrivalPs, WireSender, wireTimeBytes } from './wire.ts';

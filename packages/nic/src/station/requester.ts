@@ -1,0 +1,60 @@
+import { type CoreContext, emptyFrameMeta, type FrameMeta, type Ps } from '@vhostlab/engine';
+import type { FrameSource } from '@vhostlab/workload';
+import type { WireSender } from '../wire.ts';
+import type { Sink } from './sink.ts';
+import { FRAME_BYTES } from './source.ts';
+
+/** Sends a request, waits for its answer, and so on: one transaction at a time. */
+export class Requester {
+  readonly #context: CoreContext;
+  readonly #source: FrameSource;
+  readonly #wire: WireSender;
+  readonly #sink: Sink;
+  readonly #turnaroundPs: Ps;
+  readonly #offered: { value: number };
+  readonly #buffer: number;
+  readonly #meta: FrameMeta = emptyFrameMeta();
+  #bornPs: Ps = 0;
+  #waiting = false;
+
+  /** `turnaroundPs`: from an answer to the next request; at least the wire's window. */
+  constructor(context: CoreContext, source: FrameSource, wire: WireSender, sink: Sink, turnaroundPs: Ps) {
+    this.#context = context;
+    this.#source = source;
+    this.#wire = wire;
+    this.#sink = sink;
+    this.#turnaroundPs = turnaroundPs;
+    this.#offered = context.counter('frames.offered');
+    this.#buffer = context.arena.alloc(FRAME_BYTES);
+  }
+
+  /** Sends the first request at `atPs`. */
+  start(atPs: Ps): void {
+    this.#request(atPs);
+  }
+
+  /** Takes a frame that arrived at `atPs`. */
+  answer(offset: number, length: number, packet: number, atPs: Ps): void {
+    if (!this.#waiting || packet !== this.#source.packet) {
+      this.#context.counter('drop.unexpected').value++;
+      return;
+    }
+    this.#waiting = false;
+    this.#sink.take(this.#context.arena.u8, offset, length, packet, this.#bornPs, atPs);
+    this.#request(atPs + this.#turnaroundPs);
+  }
+
+  #request(atPs: Ps): void {
+    if (!this.#source.next()) return;
+    const meta = this.#meta;
+    const length = this.#source.write(this.#context.arena.u8, this.#buffer);
+    meta.packet = this.#source.packet;
+    meta.bornPs = atPs;
+    this.#bornPs = atPs;
+    this.#waiting = true;
+    this.#offered.value++;
+    if (this.#wire.send(this.#buffer, length, meta, atPs) < 0) {
+      this.#context.counter('drop.wire-full').value++;
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import {
+  type CoreContext,
+  type CoreModule,
+  DONE,
+  IDLE,
+  type LinkEnd,
+  type Ps,
+  type Task,
+  type TaskResult,
+} from '@vhostlab/engine';
+import { createSource, type FrameSource, type TrafficSpec } from '@vhostlab/workload';
+import { arrivalPs, WireSender } from '../wire.ts';
+import { Requester } from './requester.ts';
+import { Sink } from './sink.ts';
+import { StationSource } from './source.ts';
+
+/** Configuration of a `nic/station` core: plain data. */
+export interface StationConfig {
+  /** What it does: send, receive, both, or one transaction after the other. */
+  sends: boolean;
+  receives: boolean;
+  transacts: boolean;
+  /** Generator queues, for the hashes of what arrives. */
+  queues: number;
+  rateGbps: number;
+  traffic: TrafficSpec;
+  /** traffic of kind pcap: the capture in base64. */
+  capture?: string;
+}
+
+const PS_PER_NS = 1000;
+
+/** Takes what the wire brings. */
+class Receiver implements Task {
+  readonly name = 'station.receiver';
+  readonly #context: CoreContext;
+  readonly #link: LinkEnd;
+  readonly #sink: Sink | undefined;
+  readonly #requester: Requester | undefined;
+  readonly #startPs: Ps;
+  readonly #rxOp: number;
+  #started = false;
+
+  constructor(context: CoreContext, sink: Sink | undefined, requester: Requester | undefined, startPs: Ps) {
+    this.#context = context;
+    this.#link = context.link('wire');
+    this.#sink = sink;
+    this.#requester = requester;
+    this.#startPs = startPs;
+    this.#rxOp = context.op('wire.rx');
+  }
+
+  run(budget: number): TaskResult {
+    if (this.#requester !== undefined && !this.#started) {
+      if (this.#context.now() < this.#startPs) this.#context.wakeAt(this.#startPs);
+      else {
+        this.#started = true;
+        this.#requester.start(this.#startPs);
+      }
+    }
+    const link = this.#link;
+    const { u8 } = this.#context.arena;
+    let frames = 0;
+    let bytes = 0;
+    while (frames < budget && link.receive()) {
+      const { offset, length, meta } = link;
+      const at = arrivalPs(link);
+      if (this.#requester !== undefined) this.#requester.answer(offset, length, meta.packet, at);
+      else if (this.#sink !== undefined) this.#sink.take(u8, offset, length, meta.packet, meta.bornPs, at);
+      else this.#context.counter('drop.station-not-receiving').value++;
+      link.release();
+      frames++;
+      bytes += length;
+    }
+    if (frames > 0) this.#context.meter.book(this.#rxOp, frames, bytes, 0);
+    return frames === budget ? DONE : IDLE;
+  }
+}
+
+/** Core module `nic/station`: the far end of the wire. */
+export const stationModule: CoreModule = {
+  create(context: CoreContext, config: StationConfig): void {
+    const windowPs = Math.round(context.constant('nic.batchWindowNs') * PS_PER_NS);
+    const startPs = Math.round(context.constant('run.trafficStartNs') * PS_PER_NS);
+    const wire = new WireSender(context.link('wire'), config.rateGbps, windowPs);
+    const source = config.sends || config.transacts ? sourceOf(config) : undefined;
+    const sink = config.receives || config.transacts ? new Sink(context, config.queues) : undefined;
+    let requester: Requester | undefined;
+    if (config.transacts && source !== undefined && sink !== undefined) {
+      const turnaroundPs = Math.round(context.constant('station.turnaroundNs') * PS_PER_NS);
+      requester = new Requester(context, source, wire, sink, Math.max(windowPs, turnaroundPs));
+    } else if (source !== undefined) {
+      context.addTask(new StationSource(context, source, wire, startPs));
+    }
+    context.addTask(new Receiver(context, sink, requester, startPs));
+  },
+};
+
+function sourceOf(config: StationConfig): FrameSource {
+  if (config.capture === undefined) return createSource(config.traffic);
+  return createSource(config.traffic, { capture: Buffer.from(config.capture, 'base64') });
+}
