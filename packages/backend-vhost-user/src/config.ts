@@ -1,15 +1,20 @@
-/** What a PMD core is given: plain data. */
-export interface PmdConfig {
-  /** Number of this core: it polls queue pair `pair` of every guest and NIC queue `pair`. */
+/** What a core that polls virtqueues is given: plain data. */
+export interface VhostCoreConfig {
+  /** Number of this core: it polls queue pair `pair` of every guest. */
   pair: number;
   guests: number;
   offered: { low: number; high: number };
   pageBytes: number;
+  /** Window of its packet buffers, and of its NIC rings when it has some. */
   window: string;
   windowBytes: number;
-  nicRing: number;
   buffers: number;
   bufferBytes: number;
+}
+
+/** A PMD core polls NIC queue `pair` as well. */
+export interface PmdConfig extends VhostCoreConfig {
+  nicRing: number;
   /** False when nothing comes from the wire (v2v): the NIC is not polled. */
   wire: boolean;
 }

@@ -1,61 +1,16 @@
 import { offeredFeatures, PAGE_SIZES, type ScenarioConfig } from '@vhostlab/backend-sdk';
-import { nicPortWindowBytes } from '@vhostlab/datapath';
+import { nicPortWindowBytes, pollModeSizes, stageRing } from '@vhostlab/datapath';
 import type { ComponentPlan } from '@vhostlab/engine';
-import type { PmdConfig } from './config.ts';
+import type { PmdConfig, VhostCoreConfig } from './config.ts';
 
-/** Descriptors of a NIC ring, buffers of a PMD and bytes of each, as OVS-DPDK has them by default. */
-const NIC_RING = 2048;
-const BUFFERS = 8192;
-const BUFFER_BYTES = 2176;
-/** A GSO frame needs a buffer of its own size. */
-const GSO_BUFFER_BYTES = 66_048;
-const GSO_BUFFERS = 2560;
+/** Buffers of a core that only passes frames on: two bursts are under way at most. */
+const STAGE_BUFFERS = 256;
 
 /** Cores and channel ends of the vhost-user back end. */
 export function planVhostUser(config: ScenarioConfig): ComponentPlan {
   const plan: ComponentPlan = { cores: [], windows: [], ends: [] };
-  const features = offeredFeatures(config.offloads, { packed: true, inOrder: true, indirect: true });
-  const offered = { low: features.low, high: features.high };
-  const buffers = config.offloads.tso ? GSO_BUFFERS : BUFFERS;
-  const bufferBytes = config.offloads.tso ? GSO_BUFFER_BYTES : BUFFER_BYTES;
   for (let pair = 0; pair < config.queues; pair++) {
-    const core = `host.pmd${pair}`;
-    const window = `rings.${core}`;
-    const windowBytes = nicPortWindowBytes(NIC_RING, buffers, bufferBytes);
-    const own: PmdConfig = {
-      pair,
-      guests: config.guests,
-      offered,
-      pageBytes: PAGE_SIZES[config.pages],
-      window,
-      windowBytes,
-      nicRing: NIC_RING,
-      buffers,
-      bufferBytes,
-      wire: config.workload !== 'v2v',
-    };
-    plan.cores.push({
-      id: core,
-      service: 'backend',
-      module: 'vhost-user/pmd',
-      config: own,
-      mode: 'poll',
-      account: 'host',
-    });
-    plan.windows.push({ id: window, owner: 'backend', bytes: windowBytes });
-    plan.ends.push(
-      {
-        channel: `nicq.${core}`,
-        kind: 'memory',
-        side: 'a',
-        core,
-        end: 'nic',
-        latency: 'dma',
-        window,
-        queueSizes: [NIC_RING, NIC_RING],
-      },
-      { channel: `upcall.${core}`, kind: 'control', side: 'a', core, end: 'switch', latency: 'netlink' },
-    );
+    const core = config.execution === 'pipeline' ? addLcore(plan, config, pair) : addPmd(plan, config, pair);
     for (let guest = 0; guest < config.guests; guest++) {
       plan.ends.push(
         {
@@ -79,4 +34,84 @@ export function planVhostUser(config: ScenarioConfig): ComponentPlan {
     }
   }
   return plan;
+}
+
+/** Run to completion: virtqueues, datapath and NIC on one core. */
+function addPmd(plan: ComponentPlan, config: ScenarioConfig, pair: number): string {
+  const core = `host.pmd${pair}`;
+  const window = `rings.${core}`;
+  const { ringSize, ...sizes } = pollModeSizes(config.offloads.tso);
+  const own: PmdConfig = {
+    ...vhostCore(config, pair, window),
+    ...sizes,
+    nicRing: ringSize,
+    wire: config.workload !== 'v2v',
+  };
+  plan.cores.push({
+    id: core,
+    service: 'backend',
+    module: 'vhost-user/pmd',
+    config: own,
+    mode: 'poll',
+    account: 'host',
+  });
+  plan.windows.push({ id: window, owner: 'backend', bytes: sizes.windowBytes });
+  plan.ends.push(
+    {
+      channel: `nicq.${core}`,
+      kind: 'memory',
+      side: 'a',
+      core,
+      end: 'nic',
+      latency: 'dma',
+      window,
+      queueSizes: [ringSize, ringSize],
+    },
+    { channel: `upcall.${core}`, kind: 'control', side: 'a', core, end: 'switch', latency: 'netlink' },
+  );
+  return core;
+}
+
+/** Pipeline: virtqueues here, datapath and NIC on the switch service's core behind the ring `stage`. */
+function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): string {
+  const core = `host.lcore${pair}`;
+  const window = `pool.${core}`;
+  const { bufferBytes } = pollModeSizes(config.offloads.tso);
+  const windowBytes = nicPortWindowBytes(0, STAGE_BUFFERS, bufferBytes);
+  const own: VhostCoreConfig = {
+    ...vhostCore(config, pair, window),
+    windowBytes,
+    buffers: STAGE_BUFFERS,
+    bufferBytes,
+  };
+  plan.cores.push({
+    id: core,
+    service: 'backend',
+    module: 'vhost-user/lcore',
+    config: own,
+    mode: 'poll',
+    account: 'host',
+  });
+  plan.windows.push({ id: window, owner: 'backend', bytes: windowBytes });
+  plan.ends.push({
+    channel: `stage.${pair}`,
+    kind: 'link',
+    side: 'a',
+    core,
+    end: 'stage',
+    latency: 'ring',
+    ...stageRing(config.offloads.tso),
+  });
+  return core;
+}
+
+function vhostCore(config: ScenarioConfig, pair: number, window: string) {
+  const { low, high } = offeredFeatures(config.offloads, { packed: true, inOrder: true, indirect: true });
+  return {
+    pair,
+    guests: config.guests,
+    offered: { low, high },
+    pageBytes: PAGE_SIZES[config.pages],
+    window,
+  };
 }

@@ -1,4 +1,5 @@
 import { definePlugin, scenarioSchema } from '@vhostlab/backend-sdk';
+import { lcoreModule } from './lcore.ts';
 import { planVhostUser } from './plan.ts';
 import { pmdModule } from './pmd.ts';
 
@@ -11,9 +12,13 @@ export const vhostUserPlugin = definePlugin({
     { name: 'rings.split', support: 'offered' },
     { name: 'rings.packed', support: 'offered' },
     { name: 'execution.rtc', support: 'offered' },
+    { name: 'execution.pipeline', support: 'offered', reason: 'not how OVS-DPDK works' },
     { name: 'migration', support: 'offered', reason: 'dirty log in shared memory' },
     { name: 'offload.switching', support: 'unsupported', reason: 'the user-space datapath switches' },
   ],
   plan: planVhostUser,
-  modules: new Map([['vhost-user/pmd', pmdModule]]),
+  modules: new Map([
+    ['vhost-user/pmd', pmdModule],
+    ['vhost-user/lcore', lcoreModule],
+  ]),
 });

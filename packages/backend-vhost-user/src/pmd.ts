@@ -1,4 +1,4 @@
-import { VhostPair } from '@vhostlab/backend-sdk';
+import type { VhostPair } from '@vhostlab/backend-sdk';
 import { DatapathHost, NicPort } from '@vhostlab/datapath';
 import {
   BARRIER,
@@ -10,8 +10,8 @@ import {
   type Task,
   type TaskResult,
 } from '@vhostlab/engine';
-import { FeatureSet } from '@vhostlab/virtio-net';
 import { FIRST_GUEST_PORT, type PmdConfig, WIRE_PORT } from './config.ts';
+import { createPairs } from './vhost-ports.ts';
 
 /** Frames of one burst on their way to a port. */
 interface Queue {
@@ -21,27 +21,17 @@ interface Queue {
 
 const BURST_LIMIT = 64;
 
-/**
- * A poll-mode core of a user-space switch, run to completion: every port is polled in turn, a burst goes
- * through the datapath and out of its ports before the next one is taken.
- */
+/** What the core of a user-space switch holds: its ports, its datapath, and the frames of the burst under way. */
 class Pmd {
-  readonly pairs: VhostPair[] = [];
+  readonly pairs: readonly VhostPair[];
   readonly nic: NicPort;
   readonly datapath: DatapathHost;
   readonly burst: number;
-  readonly #toGuest: Queue[] = [];
-  readonly input = new Uint32Array(BURST_LIMIT);
+  readonly #toGuest: Queue[];
 
   constructor(context: CoreContext, config: PmdConfig) {
-    const offered = new FeatureSet(config.offered.low, config.offered.high);
-    for (let guest = 0; guest < config.guests; guest++) {
-      const pair = new VhostPair(context, { guest, pair: config.pair, offered, pageBytes: config.pageBytes });
-      // a polled ring needs no kicks
-      pair.onChange = () => pair.tx?.disableNotifications();
-      this.pairs.push(pair);
-      this.#toGuest.push({ indices: new Uint32Array(BURST_LIMIT * 4), count: 0 });
-    }
+    this.pairs = createPairs(context, config);
+    this.#toGuest = this.pairs.map(() => ({ indices: new Uint32Array(BURST_LIMIT * 4), count: 0 }));
     this.burst = context.constant('pmd.burst');
     this.nic = new NicPort(context, 'nic', {
       window: config.window,
@@ -53,23 +43,16 @@ class Pmd {
       interrupts: false,
       kernel: false,
     });
-    this.datapath = new DatapathHost(
-      context,
-      'switch',
-      this.nic.pool,
-      { output: (port, index) => this.#output(port, index) },
-      {
-        kind: 'userspace',
-      },
-    );
+    const output = { output: (port: number, index: number) => this.#output(port, index) };
+    this.datapath = new DatapathHost(context, 'switch', this.nic.pool, output, { kind: 'userspace' });
   }
 
-  /** Sends what the burst left at the ports; true when a barrier and calls must follow. */
-  flush(): boolean {
-    this.nic.flush();
+  /** Puts what the burst left for guests into their rings; true when a barrier and `calls` must follow. */
+  enqueue(): boolean {
     let published = false;
     for (let guest = 0; guest < this.pairs.length; guest++) {
       const queue = this.#toGuest[guest];
+      if (queue.count === 0) continue;
       const pair = this.pairs[guest];
       for (let at = 0; at < queue.count; at += BURST_LIMIT) {
         const n = Math.min(BURST_LIMIT, queue.count - at);
@@ -82,7 +65,7 @@ class Pmd {
   }
 
   calls(): void {
-    for (const pair of this.pairs) pair.callIfWanted();
+    for (let guest = 0; guest < this.pairs.length; guest++) this.pairs[guest].callIfWanted();
   }
 
   #output(port: number, index: number): boolean {
@@ -97,50 +80,78 @@ class Pmd {
   }
 }
 
-/** What one polled port does in a run, from its input to the calls. */
+/** Where a port's task goes on in its next run. */
+const POLL = 0;
+const TAKEN = 1;
+const SWITCH = 2;
+const SENT = 3;
+
+/**
+ * A polled port of a run-to-completion core: a burst is taken, given back to its guest (used entries, barrier,
+ * call), switched and sent to its ports before the next port is polled.
+ */
 abstract class PortTask implements Task {
   abstract readonly name: string;
-  readonly #pmd: Pmd;
+  protected readonly pmd: Pmd;
   readonly #context: CoreContext;
   readonly #opEmpty: number;
   readonly #port: number;
-  #step: 'poll' | 'switch' | 'calls' = 'poll';
+  #step = POLL;
+  #count = 0;
 
   constructor(context: CoreContext, pmd: Pmd, port: number, emptyOp: string) {
     this.#context = context;
-    this.#pmd = pmd;
+    this.pmd = pmd;
     this.#port = port;
     this.#opEmpty = context.op(emptyOp);
   }
 
-  /** Takes a burst; its indices go to `pmd.input`. */
-  protected abstract take(pmd: Pmd): number;
+  /** Takes a burst; its indices go to `burst`. */
+  protected abstract take(): number;
+  protected abstract readonly burst: Uint32Array;
+  /** Gives the burst's buffers back to where it came from; true when a barrier and calls must follow. */
+  protected abstract complete(): boolean;
 
   run(): TaskResult {
-    const pmd = this.#pmd;
-    if (this.#step === 'calls') {
-      this.#step = 'poll';
+    const pmd = this.pmd;
+    if (this.#step === SENT) {
       pmd.calls();
-      return DONE;
+      return this.#finish();
     }
-    if (this.#step === 'poll') {
-      const count = this.take(pmd);
-      if (count === 0 && !pmd.pairs.some((pair) => pair.hasUnpublished)) {
+    if (this.#step === POLL) {
+      this.#count = this.take();
+      if (this.complete()) {
+        this.#step = TAKEN;
+        return BARRIER;
+      }
+      if (this.#count === 0) {
         this.#context.meter.charge(this.#opEmpty, 1, 0);
         return IDLE;
       }
-      pmd.datapath.begin(pmd.input, count, this.#port);
+      pmd.datapath.begin(this.burst, this.#count, this.#port);
+    } else if (this.#step === TAKEN) {
+      pmd.calls();
+      if (this.#count === 0) return this.#finish();
+      pmd.datapath.begin(this.burst, this.#count, this.#port);
     }
     const ticket = pmd.datapath.run();
     if (ticket !== undefined) {
-      this.#step = 'switch';
+      this.#step = SWITCH;
       this.#context.holdOn(ticket);
       return HOLD;
     }
-    this.#step = 'poll';
-    if (!pmd.flush()) return DONE;
-    this.#step = 'calls';
-    return BARRIER;
+    if (pmd.enqueue()) {
+      this.#step = SENT;
+      return BARRIER;
+    }
+    return this.#finish();
+  }
+
+  /** The doorbell comes last: no barrier waits for it. */
+  #finish(): TaskResult {
+    this.#step = POLL;
+    this.pmd.nic.flush();
+    return DONE;
   }
 }
 
@@ -151,26 +162,38 @@ class NicTask extends PortTask {
     super(context, pmd, WIRE_PORT, 'nic.poll_empty');
   }
 
-  protected take(pmd: Pmd): number {
-    const count = pmd.nic.receive(pmd.burst);
-    pmd.input.set(pmd.nic.received);
-    pmd.nic.refill();
+  protected get burst(): Uint32Array {
+    return this.pmd.nic.received;
+  }
+
+  protected take(): number {
+    const count = this.pmd.nic.receive(this.pmd.burst);
+    this.pmd.nic.refill();
     return count;
+  }
+
+  protected complete(): boolean {
+    return false;
   }
 }
 
 class VhostTask extends PortTask {
   readonly name: string;
-  readonly #guest: number;
+  protected readonly burst = new Uint32Array(BURST_LIMIT);
+  readonly #pair: VhostPair;
 
   constructor(context: CoreContext, pmd: Pmd, guest: number) {
     super(context, pmd, FIRST_GUEST_PORT + guest, 'vhost.poll_empty');
     this.name = `pmd.vhost${guest}`;
-    this.#guest = guest;
+    this.#pair = pmd.pairs[guest];
   }
 
-  protected take(pmd: Pmd): number {
-    return pmd.pairs[this.#guest].dequeue(pmd.nic.pool, pmd.input, pmd.burst);
+  protected take(): number {
+    return this.#pair.dequeue(this.pmd.nic.pool, this.burst, this.pmd.burst);
+  }
+
+  protected complete(): boolean {
+    return this.#pair.hasUnpublished && this.#pair.publish();
   }
 }
 

@@ -27,7 +27,10 @@ export {
   NicPort,
   type NicPortOptions,
   nicPortWindowBytes,
+  pollModeSizes,
+  stageRing,
 } from './host/nic-port.ts';
+export { StagePort } from './host/stage-port.ts';
 export type { KernelLookupOptions } from './kernel-lookup.ts';
 export * from './key.ts';
 export * from './lookup.ts';

@@ -2,10 +2,14 @@ import type { ComponentDefinition, ConfigFault } from '@vhostlab/contracts';
 import type { CoreModule } from '@vhostlab/engine';
 import type { ScenarioConfig } from '@vhostlab/workload';
 import { createBridge, switchHandler } from './handler.ts';
+import { switchLcore } from './lcore.ts';
 import { planSwitch } from './plan.ts';
 
 /** Core modules of the switch service. */
-export const switchModules: ReadonlyMap<string, CoreModule> = new Map([['switch/handler', switchHandler]]);
+export const switchModules: ReadonlyMap<string, CoreModule> = new Map([
+  ['switch/handler', switchHandler],
+  ['switch/lcore', switchLcore],
+]);
 
 /** The switch service: its flows are checked before anything is made. */
 export const switchDefinition: ComponentDefinition<ScenarioConfig> = {

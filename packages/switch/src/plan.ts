@@ -1,17 +1,23 @@
+import { pollModeSizes, stageRing } from '@vhostlab/datapath';
 import type { ComponentPlan } from '@vhostlab/engine';
 import type { ScenarioConfig } from '@vhostlab/workload';
 import type { HandlerConfig, HandlerDatapath, HandlerPort } from './handler.ts';
+import type { LcoreConfig } from './lcore.ts';
 
 /** Number of the bridge's port to the wire, and of the first guest's. */
 const WIRE_PORT = 1;
 const FIRST_GUEST_PORT = 10;
 
-/** Cores of other services that host a datapath of the bridge. */
+const HANDLER = 'switch.handler';
+
+/** Cores that host a datapath of the bridge: those of other services but for a pipeline. */
 function datapathCores(config: ScenarioConfig): { core: string; kind: HandlerDatapath['kind'] }[] {
   const pairs = Array.from({ length: config.queues }, (_, pair) => pair);
   switch (config.backend) {
-    case 'vhost-user':
-      return pairs.map((pair) => ({ core: `host.pmd${pair}`, kind: 'userspace' }));
+    case 'vhost-user': {
+      const name = config.execution === 'pipeline' ? 'switch.lcore' : 'host.pmd';
+      return pairs.map((pair) => ({ core: `${name}${pair}`, kind: 'userspace' }));
+    }
     case 'vhost-net': {
       const workers = Array.from({ length: config.guests }, (_, guest) =>
         pairs.map((pair) => ({ core: `host.vhost${guest}.${pair}`, kind: 'kernel' as const })),
@@ -24,9 +30,8 @@ function datapathCores(config: ScenarioConfig): { core: string; kind: HandlerDat
   }
 }
 
-/** The switch service's core and its control channels to every datapath of the bridge. */
+/** The switch service's cores and its control channels to every datapath of the bridge. */
 export function planSwitch(config: ScenarioConfig): ComponentPlan {
-  const core = 'switch.handler';
   const datapaths = datapathCores(config);
   const ports: HandlerPort[] = [{ name: 'wire', number: WIRE_PORT }];
   for (let guest = 0; guest < config.guests; guest++) {
@@ -37,10 +42,10 @@ export function planSwitch(config: ScenarioConfig): ComponentPlan {
     datapaths: datapaths.map(({ core: host, kind }) => ({ end: `upcall.${host}`, kind })),
     flows: config.flows,
   };
-  return {
+  const plan: ComponentPlan = {
     cores: [
       {
-        id: core,
+        id: HANDLER,
         service: 'switch',
         module: 'switch/handler',
         config: handler,
@@ -53,9 +58,58 @@ export function planSwitch(config: ScenarioConfig): ComponentPlan {
       channel: `upcall.${host}`,
       kind: 'control',
       side: 'b',
-      core,
+      core: HANDLER,
       end: `upcall.${host}`,
       latency: 'netlink',
     })),
   };
+  if (config.backend === 'vhost-user' && config.execution === 'pipeline') {
+    for (let pair = 0; pair < config.queues; pair++) addLcore(plan, config, pair);
+  }
+  return plan;
+}
+
+/** The switching core of a pipeline's queue pair. */
+function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): void {
+  const core = `switch.lcore${pair}`;
+  const window = `rings.${core}`;
+  const sizes = pollModeSizes(config.offloads.tso);
+  const own: LcoreConfig = {
+    ...sizes,
+    window,
+    wirePort: WIRE_PORT,
+    stagePorts: Array.from({ length: config.guests }, (_, guest) => FIRST_GUEST_PORT + guest),
+    wire: config.workload !== 'v2v',
+  };
+  plan.cores.push({
+    id: core,
+    service: 'switch',
+    module: 'switch/lcore',
+    config: own,
+    mode: 'poll',
+    account: 'host',
+  });
+  plan.windows.push({ id: window, owner: 'switch', bytes: sizes.windowBytes });
+  plan.ends.push(
+    {
+      channel: `nicq.${core}`,
+      kind: 'memory',
+      side: 'a',
+      core,
+      end: 'nic',
+      latency: 'dma',
+      window,
+      queueSizes: [sizes.ringSize, sizes.ringSize],
+    },
+    {
+      channel: `stage.${pair}`,
+      kind: 'link',
+      side: 'b',
+      core,
+      end: 'stage',
+      latency: 'ring',
+      ...stageRing(config.offloads.tso),
+    },
+    { channel: `upcall.${core}`, kind: 'control', side: 'a', core, end: 'switch', latency: 'netlink' },
+  );
 }

@@ -42,6 +42,25 @@ export function nicPortWindowBytes(ringSize: number, buffers: number, bufferByte
   return nicRingBytes(ringSize) * 2 + buffers * (bufferBytes + 64) + 64 * 1024;
 }
 
+/** Descriptors of a ring, buffers and bytes of each, as OVS-DPDK has them by default. */
+const POLL_MODE = { ringSize: 2048, buffers: 8192, bufferBytes: 2176 };
+/** A GSO frame needs a buffer of its own size. */
+const POLL_MODE_GSO = { ringSize: 2048, buffers: 2560, bufferBytes: 66_048 };
+
+/** Sizes of a poll-mode driver's rings and buffers; `gso`: frames of 64 KiB pass. */
+export function pollModeSizes(
+  gso: boolean,
+): Pick<NicPortOptions, 'ringSize' | 'buffers' | 'bufferBytes' | 'windowBytes'> {
+  const sizes = gso ? POLL_MODE_GSO : POLL_MODE;
+  return { ...sizes, windowBytes: nicPortWindowBytes(sizes.ringSize, sizes.buffers, sizes.bufferBytes) };
+}
+
+/** Places of the rings between two cores of a pipeline, and bytes of the frames in them. */
+export function stageRing(gso: boolean): { capacity: number; bufferBytes: number } {
+  const capacity = gso ? 256 : 1024;
+  return { capacity, bufferBytes: capacity * (gso ? POLL_MODE_GSO : POLL_MODE).bufferBytes };
+}
+
 /**
  * A host driver of one NIC queue pair: its rings, its buffers, and the doorbells. Frames are handled by their
  * index in `pool`; a frame that is sent belongs to the port until it is reclaimed.
