@@ -13,6 +13,7 @@ export {
   WIRE_OVERHEAD_BYTES,
   wireBytes,
 } from './line-rate.ts';
+export { longestFrameBytes } from './longest-frame.ts';
 export type { Mix } from './mixes.ts';
 export { formatGenome, NAMED_MIXES, parseGenome, RFC2544_SIZES } from './mixes.ts';
 export type { TemplateShape } from './network-layers.ts';

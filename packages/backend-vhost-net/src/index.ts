@@ -1,0 +1,1 @@
+export { vhostNetPlugin } from './plugin.ts';

@@ -1,0 +1,86 @@
+import { VECTOR_RX, VECTOR_TX, VhostPair } from '@vhostlab/backend-sdk';
+import { DatapathHost, NicPort } from '@vhostlab/datapath';
+import { type CoreContext, type CoreModule, DONE, IDLE, type Task, type TaskResult } from '@vhostlab/engine';
+import { FeatureSet } from '@vhostlab/virtio-net';
+import { FIRST_GUEST_PORT, type WorkerConfig } from './config.ts';
+import { Outputs } from './outputs.ts';
+import { Receive } from './receive.ts';
+import { TapPort } from './tap-port.ts';
+import { Transmit } from './transmit.ts';
+
+/** A vhost worker thread: one queue pair of one guest. Its two halves take turns. */
+class Worker implements Task {
+  readonly name = 'vhost.worker';
+  readonly #pair: VhostPair;
+  readonly #datapath: DatapathHost;
+  readonly #outputs: Outputs;
+  readonly #transmit: Transmit;
+  readonly #receive: Receive;
+  #turn: Transmit | Receive;
+
+  constructor(context: CoreContext, config: WorkerConfig) {
+    const { guest } = config;
+    const nic = new NicPort(context, 'nic', {
+      window: config.window,
+      windowBytes: config.windowBytes,
+      ringSize: config.nicRing,
+      buffers: config.buffers,
+      bufferBytes: config.bufferBytes,
+      receives: false,
+      interrupts: false,
+      kernel: true,
+    });
+    const tap = (peer: number) => new TapPort(context, `bridge.${peer}`, nic.pool);
+    const taps = new Map(config.peers.map((peer) => [FIRST_GUEST_PORT + peer, tap(peer)]));
+    const links = config.peers.map((peer) => context.link(`bridge.${peer}`));
+    if (config.wire) links.unshift(context.link('tap'));
+    this.#outputs = new Outputs(nic, taps);
+    this.#datapath = new DatapathHost(context, 'switch', nic.pool, this.#outputs, { kind: 'kernel' });
+    const pair = new VhostPair(context, {
+      guest,
+      pair: config.pair,
+      offered: new FeatureSet(config.offered.low, config.offered.high),
+      pageBytes: config.pageBytes,
+    });
+    this.#pair = pair;
+    const { bufferBytes } = config;
+    this.#transmit = new Transmit(context, {
+      pair,
+      datapath: this.#datapath,
+      outputs: this.#outputs,
+      guest,
+    });
+    this.#receive = new Receive(context, { pair, links, bufferBytes });
+    this.#turn = this.#receive;
+    pair.onChange = () => {
+      this.#transmit.restart();
+      this.#receive.restart();
+    };
+  }
+
+  run(): TaskResult {
+    const kicks = this.#pair.end.takeNotified();
+    if (kicks & (1 << VECTOR_TX)) this.#transmit.kicked();
+    if (kicks & (1 << VECTOR_RX)) this.#receive.kicked();
+    const answered = this.#datapath.waiting > 0 && this.#datapath.answers() > 0;
+    if (answered) this.#outputs.flush();
+    let result = this.#turn.step();
+    if (result === DONE && this.#turn.turn.isOver) this.#pass();
+    if (result !== IDLE) return result;
+    this.#pass();
+    result = this.#turn.step();
+    return result === IDLE && answered ? DONE : result;
+  }
+
+  #pass(): void {
+    this.#turn = this.#turn === this.#transmit ? this.#receive : this.#transmit;
+    this.#turn.turn.begin();
+  }
+}
+
+/** Core module `vhost-net/worker`. */
+export const workerModule: CoreModule = {
+  create(context: CoreContext, config: WorkerConfig): void {
+    context.addTask(new Worker(context, config));
+  },
+};
