@@ -31,7 +31,9 @@ export class WirePort implements FramePort, TimerOwner {
 
   /** True when a frame that is ready at `atPs` may be sent. */
   hasRoom(atPs: Ps): boolean {
-    return this.sender.freePs - atPs <= this.#bufferPs && this.sender.room() >= MOST_SEGMENTS;
+    // a frame that waited is ready now, not at the moment at which it came
+    const readyPs = Math.max(atPs, this.#nic.now());
+    return this.sender.freePs - readyPs <= this.#bufferPs && this.sender.room() >= MOST_SEGMENTS;
   }
 
   /** Remembers who is to be told when there is room. */
