@@ -1,3 +1,4 @@
+export { nicDefinition } from './definition.ts';
 export type { DeviceConfig, FunctionConfig, HostQueueConfig } from './device.ts';
 export { PcieLink, type PcieSettings } from './dma/pcie.ts';
 export { hostDriverCores, nicModules, planNic } from './plan.ts';
