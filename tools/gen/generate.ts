@@ -37,7 +37,7 @@ export async function generate(root: string, all: readonly Target[], check: bool
     for (const target of all) {
       const out = join(scratch, target.to);
       await buf(root, target.from, out);
-      differences.push(...(await compare(root, target.to, out, check)));
+      differences.push(...(await compareFolder(root, target.to, out, check)));
     }
     return differences.sort((a, b) => (a.file < b.file ? -1 : 1));
   } finally {
@@ -61,7 +61,16 @@ async function buf(root: string, from: string, out: string): Promise<void> {
   });
 }
 
-async function compare(root: string, to: string, out: string, check: boolean): Promise<Difference[]> {
+/**
+ * Compares the folder `to` of the tree with the files of `out`, which is all that it should hold; unless `check` is set
+ * it is then made equal. Returns what differed.
+ */
+export async function compareFolder(
+  root: string,
+  to: string,
+  out: string,
+  check: boolean,
+): Promise<Difference[]> {
   const differences: Difference[] = [];
   const wanted = await listFiles(out);
   for (const name of wanted) {

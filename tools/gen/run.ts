@@ -1,7 +1,8 @@
 import { generate, targets } from './generate.ts';
+import { generateSchemas } from './schemas.ts';
 
 /**
- * `node tools/gen/run.ts` writes the code of all contracts; with `--check` it writes nothing and ends with 1 and the
+ * `node tools/gen/run.ts` writes the code of all contracts and the JSON Schemas; with `--check` it writes nothing and ends with 1 and the
  * names of the files that differ from the committed ones.
  */
 const root = new URL('../..', import.meta.url).pathname;
@@ -12,7 +13,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 const check = args.includes('--check');
-const differences = await generate(root, targets, check);
+const differences = [...(await generate(root, targets, check)), ...(await generateSchemas(root, check))];
 for (const { file, how } of differences) {
   process.stdout.write(check ? `${file} is ${how}; run \`npm run gen\`\n` : `${file} was ${how}\n`);
 }

@@ -1,6 +1,5 @@
 import { BACKENDS, listWorkloads } from '@vhostlab/workload';
 import { z } from 'zod';
-import type { Comparison } from './compare.ts';
 
 const figure = (description: string) => z.number().min(0).meta({ description });
 const count = (description: string) => z.int().min(0).meta({ description });
@@ -89,14 +88,3 @@ export const comparisonSchema = z.strictObject({
   results: z.array(resultSchema).meta({ description: 'Rows in the order of workloads, then of back ends.' }),
   event_log_sha256: sha256('SHA-256 of events.vlog of the run folder.'),
 });
-
-type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
-/** The types that the program uses and the published schema say the same; this line fails to compile otherwise. */
-export const SCHEMA_IS_COMPARISON: Same<
-  z.infer<typeof comparisonSchema>,
-  Omit<Comparison, 'results'> & { results: PublishedResult[] }
-> = true;
-
-/** A row as published: the names of workloads and back ends are those that exist. */
-type PublishedResult = Comparison['results'][number] &
-  Pick<z.infer<typeof resultSchema>, 'workload' | 'backend'>;

@@ -1,13 +1,5 @@
 import { z } from 'zod';
-import { type CompareOptions, compareOptionsSchema } from '../scenario/options.ts';
-
-/**
- * Options with every default filled in: what `parseCompareOptions` answers. Optional ones, which depend on the
- * workload, are left out when they were not given.
- */
-const options = z
-  .custom<CompareOptions>((value) => compareOptionsSchema.safeParse(value).success)
-  .meta({ description: 'Options with their defaults filled in.' });
+import { compareOptionsSchema } from '../scenario/options.ts';
 
 /** `run.json` of a run folder: written when the run starts, and again when it ends. */
 export const runFileSchema = z.strictObject({
@@ -24,7 +16,9 @@ export const runFileSchema = z.strictObject({
     vhostlab: z.string().min(1),
     node: z.string().min(1),
   }),
-  options,
+  options: compareOptionsSchema.meta({
+    description: 'Options with their defaults filled in; those that depend on the workload only when given.',
+  }),
   profile: z.string().min(1).meta({ description: 'Name of the cost profile.' }),
   results: z.int().min(0).optional().meta({ description: 'Rows of summary.json.' }),
   event_log_sha256: z
