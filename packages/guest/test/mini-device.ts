@@ -8,7 +8,16 @@ import {
   type TaskResult,
 } from '@vhostlab/engine';
 import { AddressSpace, PERMISSION_RW } from '@vhostlab/memory';
-import { FeatureSet, gather, RxMerge, writeHeader } from '@vhostlab/virtio-net';
+import {
+  completeChecksum,
+  FeatureSet,
+  gather,
+  NO_OFFLOAD,
+  RxMerge,
+  readHeader,
+  Segmenter,
+  writeHeader,
+} from '@vhostlab/virtio-net';
 import { ChainBatch, type DeviceQueue, PackedDevice, SplitDevice } from '@vhostlab/virtqueue';
 import { createSource, FrameHasher, type FrameSource, type TrafficSpec } from '@vhostlab/workload';
 
@@ -78,6 +87,9 @@ export class MiniDevice implements Task {
   #asked = false;
   readonly #usedPlaces: number[] = [0, 0];
   readonly #headerAt: number;
+  readonly #segmentAt: number;
+  readonly #segmenter: Segmenter;
+  readonly #fields = { ...NO_OFFLOAD };
 
   constructor(context: CoreContext, config: DeviceConfig) {
     this.#context = context;
@@ -86,6 +98,8 @@ export class MiniDevice implements Task {
     this.#user = new AddressSpace(context.arena);
     this.#scratch = context.arena.alloc(70_000);
     this.#headerAt = context.arena.alloc(64);
+    this.#segmentAt = context.arena.alloc(16_384);
+    this.#segmenter = new Segmenter(context.arena.u8);
     if (config.produces !== undefined) {
       this.#source = createSource(config.produces, { shard: config.queue, shards: config.queues });
       this.#has = this.#source.next();
@@ -217,7 +231,8 @@ export class MiniDevice implements Task {
       if (batch.status[c] !== 0) continue;
       const length = gather(arena, batch, c, 0, this.#scratch, 70_000) - HEADER;
       const header = this.#scratch;
-      this.#hasher.add(arena.u8, header + HEADER, length);
+      readHeader(arena.u8, header, this.#fields);
+      this.#hashOnWire(header + HEADER, length);
       this.#result.lengths.push(length);
       this.#result.packets.push(vq.tagPacket(1, slot));
       const view = new DataView(arena.buffer, header, HEADER);
@@ -234,6 +249,21 @@ export class MiniDevice implements Task {
     if (this.#config.violateAfter !== undefined && this.#completed >= this.#config.violateAfter)
       this.#violate();
     return count;
+  }
+
+  /** Hashes a frame as the wire would carry it: cut and with its checksum. */
+  #hashOnWire(frameAt: number, length: number): void {
+    const { u8 } = this.#context.arena;
+    if (this.#fields.gsoType === 0) {
+      if ((this.#fields.flags & 1) !== 0) completeChecksum(u8, frameAt, length, this.#fields);
+      this.#hasher.add(u8, frameAt, length);
+      return;
+    }
+    const count = this.#segmenter.begin(frameAt, length, this.#fields);
+    for (let i = 0; i < count; i++) {
+      const bytes = this.#segmenter.next(this.#segmentAt);
+      this.#hasher.add(u8, this.#segmentAt, bytes);
+    }
   }
 
   /** Overwrites used entries of the split transmit ring with nonsense. */
