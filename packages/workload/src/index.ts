@@ -5,6 +5,20 @@ export { combineFrameHashes, FrameHasher, hashSource } from './frame-hasher.ts';
 export { MAX_FRAME_SIZE_BYTES, MIN_FRAME_SIZE_BYTES, parseFrameSizes } from './frame-sizes.ts';
 export type { FrameOffload, FrameSource } from './frame-source.ts';
 export {
+  type BufferArea,
+  CONTROL_SIZE,
+  type FaultBuffer,
+  FRAME_OFFSET,
+  type GuestLayout,
+  type GuestRegion,
+  guestLayout,
+  guestMemoryRegions,
+  type PairLayout,
+  SEGMENT_BYTES,
+  TABLE_ENTRIES,
+} from './guest-memory.ts';
+export { type GuestRole, roleOf, sendsFrames } from './guest-roles.ts';
+export {
   FCS_BYTES,
   frameBytesWithFcs,
   frameGbps,
