@@ -28,8 +28,8 @@ export type {
 export { needEvent, notificationData } from './need-event.ts';
 export { PackedDevice } from './packed-device.ts';
 export { PackedDriver } from './packed-driver.ts';
-export type { RingArea, RingFormat, RingLayout } from './ring-layout.ts';
-export { queueSizeProblem, ringLayout } from './ring-layout.ts';
+export type { AreaOffsets, RingArea, RingFormat, RingLayout } from './ring-layout.ts';
+export { queueSizeProblem, ringLayout, ringPlaceProblem } from './ring-layout.ts';
 export { SegmentList } from './segment-list.ts';
 export { SplitDevice } from './split-device.ts';
 export { SplitDriver } from './split-driver.ts';

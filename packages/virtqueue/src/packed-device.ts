@@ -13,7 +13,7 @@ import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
 import { IndirectReader } from './indirect-reader.ts';
 import { PackedEvents } from './packed-events.ts';
-import { ringLayout } from './ring-layout.ts';
+import { checkPlace } from './ring-layout.ts';
 import {
   VIOLATION_BUFFER_BUSY,
   VIOLATION_CHAIN_BYTES,
@@ -74,7 +74,7 @@ export class PackedDevice implements DeviceQueue {
 
   constructor(arena: Arena, publisher: Publisher, translator: Translator, place: RingPlace) {
     const size = place.size;
-    ringLayout('packed', size, place.features.eventIdx);
+    checkPlace('packed', place, arena.sizeBytes);
     this.size = size;
     this.index = place.index;
     this.#u16 = arena.u16;
@@ -103,8 +103,8 @@ export class PackedDevice implements DeviceQueue {
 
   hasAvailable(): boolean {
     if (this.#violation !== 0) return false;
-    const word = Atomics.load(this.#u32, this.#descWord + this.#slot * 4 + 3);
-    return ((word >>> 16) & AVAIL_USED) === this.#availFlags;
+    const flags = Atomics.load(this.#u16, ((this.#descWord + this.#slot * 4 + 3) << 1) + 1);
+    return (flags & AVAIL_USED) === this.#availFlags;
   }
 
   available(): number {

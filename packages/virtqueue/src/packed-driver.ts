@@ -20,7 +20,7 @@ import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
 import { PackedEvents } from './packed-events.ts';
-import { ringLayout } from './ring-layout.ts';
+import { checkPlace } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { UsedBatch } from './used-batch.ts';
 import { VIOLATION_NONE } from './violations.ts';
@@ -38,6 +38,7 @@ export class PackedDriver implements DriverQueue {
   readonly index: number;
 
   readonly #arena: Arena;
+  readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #publisher: Publisher;
   readonly #place: DriverPlace;
@@ -83,10 +84,11 @@ export class PackedDriver implements DriverQueue {
 
   constructor(arena: Arena, publisher: Publisher, place: DriverPlace) {
     const size = place.size;
-    ringLayout('packed', size, place.features.eventIdx);
+    checkPlace('packed', place, arena.sizeBytes);
     this.size = size;
     this.index = place.index;
     this.#arena = arena;
+    this.#u16 = arena.u16;
     this.#u32 = arena.u32;
     this.#publisher = publisher;
     this.#place = place;
@@ -238,8 +240,8 @@ export class PackedDriver implements DriverQueue {
   hasUsed(): boolean {
     if (this.#violation !== 0) return false;
     if (this.#groupLeft !== 0) return true;
-    const word = Atomics.load(this.#u32, this.#descWord + this.#usedSlot * 4 + 3);
-    return ((word >>> 16) & AVAIL_USED) === this.#usedFlags && this.#published !== this.#popped;
+    const flags = Atomics.load(this.#u16, ((this.#descWord + this.#usedSlot * 4 + 3) << 1) + 1);
+    return (flags & AVAIL_USED) === this.#usedFlags && this.#published !== this.#popped;
   }
 
   popUsed(out: UsedBatch, max: number): number {

@@ -58,3 +58,47 @@ export function ringLayout(format: RingFormat, size: number, eventIdx: boolean):
     align: 16,
   };
 }
+
+/** Arena offsets of a queue's areas. */
+export interface AreaOffsets {
+  readonly descOffset: number;
+  readonly driverOffset: number;
+  readonly deviceOffset: number;
+}
+
+/**
+ * One sentence that says why a queue cannot live at these offsets of an arena of `arenaBytes` (size, alignment, end), or
+ * undefined when it can. The addresses of a real queue come from a peer: ask before making the queue, which throws.
+ */
+export function ringPlaceProblem(
+  format: RingFormat,
+  size: number,
+  eventIdx: boolean,
+  offsets: AreaOffsets,
+  arenaBytes: number,
+): string | undefined {
+  const problem = queueSizeProblem(format, size);
+  if (problem !== undefined) return problem;
+  const layout = ringLayout(format, size, eventIdx);
+  for (const name of ['desc', 'driver', 'device'] as const) {
+    const offset = offsets[`${name}Offset`];
+    const { bytes, align } = layout[name];
+    if (!Number.isInteger(offset) || offset % align !== 0) {
+      return `the ${name} area is at ${offset}; a ${format} ring needs a multiple of ${align}.`;
+    }
+    if (offset < 0 || offset + bytes > arenaBytes) {
+      return `the ${name} area of ${bytes} bytes at ${offset} is outside the memory of ${arenaBytes} bytes.`;
+    }
+  }
+  return undefined;
+}
+
+/** Throws a RangeError for a place that `ringPlaceProblem` objects to. */
+export function checkPlace(
+  format: RingFormat,
+  place: AreaOffsets & { readonly size: number; readonly features: { readonly eventIdx: boolean } },
+  arenaBytes: number,
+): void {
+  const problem = ringPlaceProblem(format, place.size, place.features.eventIdx, place, arenaBytes);
+  if (problem !== undefined) throw new RangeError(problem);
+}

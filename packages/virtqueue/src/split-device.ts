@@ -10,7 +10,7 @@ import { DeviceBuffers, failNotInFlight, zeroCounters } from './device-buffers.t
 import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
 import { IndirectReader } from './indirect-reader.ts';
-import { ringLayout } from './ring-layout.ts';
+import { checkPlace } from './ring-layout.ts';
 import { SplitEvents } from './split-events.ts';
 import {
   VIOLATION_AVAIL_JUMP,
@@ -59,7 +59,7 @@ export class SplitDevice implements DeviceQueue {
 
   constructor(arena: Arena, publisher: Publisher, translator: Translator, place: RingPlace) {
     const size = place.size;
-    ringLayout('split', size, place.features.eventIdx);
+    checkPlace('split', place, arena.sizeBytes);
     this.size = size;
     this.index = place.index;
     this.#u16 = arena.u16;

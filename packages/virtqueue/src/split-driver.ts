@@ -13,7 +13,7 @@ import {
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
-import { ringLayout } from './ring-layout.ts';
+import { checkPlace, ringLayout } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SplitEvents } from './split-events.ts';
 import type { UsedBatch } from './used-batch.ts';
@@ -70,7 +70,7 @@ export class SplitDriver implements DriverQueue {
 
   constructor(arena: Arena, publisher: Publisher, place: DriverPlace) {
     const size = place.size;
-    ringLayout('split', size, place.features.eventIdx);
+    checkPlace('split', place, arena.sizeBytes);
     this.size = size;
     this.index = place.index;
     this.#arena = arena;

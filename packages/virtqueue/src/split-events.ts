@@ -4,6 +4,8 @@ import { needEvent } from './need-event.ts';
 const UNKNOWN = -1;
 const ASKS_NOT = 0;
 const ASKS = 1;
+/** How far behind its place a side that does not want to hear puts its event word: further than any batch reaches. */
+const BEHIND = 0x4000;
 
 /** Offsets of one side's notification words: `flags`, and the event word that exists with EVENT_IDX only. */
 export interface SplitEventWords {
@@ -60,14 +62,14 @@ export class SplitEvents {
     if (!this.#eventIdx) {
       this.#publisher.u16(this.#own.flagsOffset, 1);
     } else if (this.#event === UNKNOWN || ((visible - this.#event - 1) & 0xffff) >= 0x8000) {
-      this.#setEvent((taken - 1) & 0xffff);
+      this.#setEvent((taken - BEHIND) & 0xffff);
     }
   }
 
   /** Keeps a disabled event word behind: the index comes round to it every 2^16 entries. */
   moved(taken: number): void {
     if (this.#asks === ASKS_NOT && this.#eventIdx && ((taken - this.#event) & 0xffff) >= 0x8000) {
-      this.#setEvent((taken - 1) & 0xffff);
+      this.#setEvent((taken - BEHIND) & 0xffff);
     }
   }
 

@@ -18,6 +18,9 @@ export class DelayedPublisher implements Publisher {
   readonly #shift: number;
   readonly #queue: Publication[] = [];
   #ranges: Publication['ranges'] = [];
+  #covers = 0;
+  /** Number of the call to `cover` that is ignored, as if the ring code had left it out. */
+  skippedCover = -1;
   published = 0;
   delivered = 0;
   notified = 0;
@@ -33,7 +36,7 @@ export class DelayedPublisher implements Publisher {
   }
 
   cover(offset: number, length: number): void {
-    if (this.#writer === this.#reader) return;
+    if (this.#writer === this.#reader || this.#covers++ === this.skippedCover) return;
     this.#ranges.push({ at: offset + this.#shift, bytes: this.#writer.u8.slice(offset, offset + length) });
   }
 
