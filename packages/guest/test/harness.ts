@@ -94,6 +94,7 @@ export interface Outcome {
 /** The device cores of a scenario in the place of a back end. */
 export function planDevices(config: ScenarioConfig, device: Partial<DeviceConfig>): ComponentPlan {
   const plan: ComponentPlan = { cores: [], windows: [], ends: [] };
+  const latency = config.backend === 'vdpa' ? 'dma' : 'coherent';
   for (let g = 0; g < config.guests; g++) {
     for (let q = 0; q < config.queues; q++) {
       const core = `device${g}.${q}`;
@@ -115,7 +116,7 @@ export function planDevices(config: ScenarioConfig, device: Partial<DeviceConfig
         ...(settings.polls ? {} : { wakeOp: 'vhost.wakeup' }),
       });
       plan.ends.push(
-        { channel: `vq.${g}.${q}`, kind: 'memory', side: 'b', core, end: 'vq', latency: 'coherent' },
+        { channel: `vq.${g}.${q}`, kind: 'memory', side: 'b', core, end: 'vq', latency },
         { channel: `vhost.${g}.${q}`, kind: 'control', side: 'b', core, end: 'vhost', latency: 'syscall' },
       );
     }
