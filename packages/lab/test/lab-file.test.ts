@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BACKENDS, listWorkloads, PCIE_LINKS } from '@vhostlab/workload';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PLACES } from '../src/lab-file/places.ts';
+import { PCAP_PLACE, PLACES } from '../src/lab-file/places.ts';
 import { loadLabFile, readLabFile } from '../src/lab-file/read.ts';
 import { builtInCompareLab } from '../src/lab-file/write.ts';
 import { compareOptionsSchema, parseCompareOptions, UsageError } from '../src/scenario/options.ts';
@@ -82,6 +82,21 @@ describe('built-in lab', () => {
     expect(new Set(Object.values(PLACES).map((place) => place.join('.'))).size).toBe(
       Object.keys(PLACES).length,
     );
+  });
+});
+
+describe('reference page', () => {
+  const page = readFileSync(new URL('../../../docs/lab-file.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `([\w.]+)` \|/gm)].map(([, key]) => key);
+
+  it('has a row for every key', () => {
+    const keys = [...Object.values(PLACES), PCAP_PLACE].map((place) => place.join('.'));
+    expect(rows.toSorted()).toEqual([...keys, 'schema', 'name', 'time.clock'].toSorted());
+  });
+
+  it('shows the message that a wrong key gets', () => {
+    const text = `# a comment\n${HEAD}system:\n  traffic:\n    siez: 64\n`;
+    expect(page).toContain(`vhostlab: my.${refusal(text).slice('x.'.length)}`);
   });
 });
 

@@ -17,7 +17,7 @@ import { PLACES } from './places.ts';
 import { type LabFile, labFileSchema } from './schema.ts';
 
 /** A lab file as `compare` takes it. */
-export interface Lab {
+export interface LabDescription {
   name: string;
   /** What the file says, defaults filled in; rules between options are checked by `parseCompareOptions`. */
   options: CompareOptionsInput;
@@ -29,7 +29,7 @@ export interface Lab {
 const MAX_BYTES = 1_000_000;
 
 /** Reads the lab file at `path`; throws UsageError as `readLabFile`, or naming why the file cannot be read. */
-export function loadLabFile(path: string): Lab {
+export function loadLabFile(path: string): LabDescription {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -52,7 +52,7 @@ export function loadLabFile(path: string): Lab {
  * Reads a lab file. `origin` is its path: messages begin with it, and a relative path of a capture starts at its
  * folder. Throws UsageError with line, column, key and mend of the first thing that is wrong.
  */
-export function readLabFile(text: string, origin: string): Lab {
+export function readLabFile(text: string, origin: string): LabDescription {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number): string => {
