@@ -1,0 +1,89 @@
+/** Percentiles of one latency distribution, microseconds. */
+export interface LatencyFigures {
+  p50: number;
+  p90: number;
+  p99: number;
+  max: number;
+}
+
+/** What one packet costs on average. */
+export interface PerPacketFigures {
+  kicks: number;
+  calls: number;
+  exits: number;
+  copies: number;
+  copied_bytes: number;
+  dma_bytes: number;
+}
+
+/** One workload on one back end; the keys are those of `vhostlab compare --json`. */
+export interface ReportResult {
+  workload: string;
+  backend: string;
+  throughput_mpps: number;
+  throughput_gbps: number;
+  latency_us: LatencyFigures;
+  host_cores: number;
+  guest_cores: number;
+  per_packet: PerPacketFigures;
+  frames: { offered: number; delivered: number; dropped: number };
+  /** Dropped frames by reason. */
+  drops: Readonly<Record<string, number>>;
+  bottleneck: { core: string; stage: string };
+  /** Options that this back end does not have, one sentence each. */
+  not_applicable?: readonly string[];
+}
+
+/** Time of one stage, averaged over all packets. */
+export interface ReportStage {
+  workload: string;
+  backend: string;
+  stage: string;
+  account: 'guest' | 'host' | 'hardware';
+  ns_per_packet: number;
+}
+
+/** One step of a packet; nanoseconds on any common zero. */
+export interface ReportStep {
+  stage: string;
+  core: string;
+  start_ns: number;
+  end_ns: number;
+}
+
+/** One sampled packet, steps in the order of time. */
+export interface ReportJourney {
+  workload: string;
+  backend: string;
+  packet: number;
+  steps: readonly ReportStep[];
+}
+
+/** How the run was made. */
+export interface ReportRun {
+  id: string;
+  /** `virtual`: modelled; `real`: measured. */
+  clock: string;
+  profile: string;
+  profile_description?: string;
+  seed: number;
+  placement: string;
+  command_line: string;
+  /** Component to version: vhostlab, node, … */
+  versions: Readonly<Record<string, string>>;
+  /** Options as they were used, name to value. */
+  options?: Readonly<Record<string, string>>;
+  event_log_sha256?: string;
+}
+
+/** Everything that the page shows. */
+export interface ReportData {
+  run: ReportRun;
+  /** The headline: one paragraph. */
+  finding: string;
+  results: readonly ReportResult[];
+  stages: readonly ReportStage[];
+  journeys: readonly ReportJourney[];
+  /** Why each figure moved, one sentence or paragraph each. */
+  notes: readonly string[];
+}
