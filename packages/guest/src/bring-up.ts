@@ -13,11 +13,11 @@ import {
   type VirtioPciNegotiated,
 } from '@vhostlab/virtio-net';
 import { ringLayout } from '@vhostlab/virtqueue';
+import type { GuestLayout } from '@vhostlab/workload';
 import { controlQueueSize, sendCommand } from './control-driver.ts';
 import type { VcpuConfig } from './core-config.ts';
 import { driverWants } from './features.ts';
 import type { PairStart } from './guest-port.ts';
-import type { GuestLayout } from './layout.ts';
 import { accessRegisters, type RegisterPath } from './register-path.ts';
 
 /** Outcome of bringing the device up: what every vCPU needs, or why there is none. */

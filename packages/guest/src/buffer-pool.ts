@@ -1,4 +1,4 @@
-import { FRAME_OFFSET, type PairLayout } from './layout.ts';
+import { FRAME_OFFSET, type PairLayout } from '@vhostlab/workload';
 
 /**
  * The packet buffers of one queue pair, by index. Free buffers are taken in turn, oldest first, so that all of them

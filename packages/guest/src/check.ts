@@ -3,13 +3,13 @@ import { queueSizeProblem } from '@vhostlab/virtqueue';
 import {
   BACKENDS,
   createSource,
+  guestLayout,
   listWorkloads,
   PAGE_SIZES,
   type PacketFault,
+  roleOf,
   type ScenarioConfig,
 } from '@vhostlab/workload';
-import { guestLayout } from './layout.ts';
-import { roleOf } from './roles.ts';
 
 /** Most queue pairs: every queue and the configuration get an MSI-X vector. */
 const MAX_PAIRS = 16;

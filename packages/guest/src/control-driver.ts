@@ -1,7 +1,7 @@
 import type { Procedure } from '@vhostlab/engine';
 import { CTRL_HEADER_BYTES, type FeatureSet, writeRegister } from '@vhostlab/virtio-net';
 import { PackedDriver, ringLayout, SegmentList, SplitDriver, UsedBatch } from '@vhostlab/virtqueue';
-import { CONTROL_SIZE, type GuestLayout } from './layout.ts';
+import { CONTROL_SIZE, type GuestLayout } from '@vhostlab/workload';
 import { accessRegisters, type RegisterPath } from './register-path.ts';
 
 /** Answer of `sendCommand` when the device never completed the command. */

@@ -1,6 +1,4 @@
-import type { PacketFault, ScenarioConfig } from '@vhostlab/workload';
-import type { GuestLayout, PairLayout } from './layout.ts';
-import type { GuestRole } from './roles.ts';
+import type { GuestLayout, GuestRole, PacketFault, PairLayout, ScenarioConfig } from '@vhostlab/workload';
 
 /** How the notification of a queue leaves the guest, and how registers are reached. */
 export type DoorbellKind = 'ioeventfd' | 'mapped';

@@ -1,8 +1,7 @@
 import type { CoreContext, Counter, Ps } from '@vhostlab/engine';
 import { completeChecksum, GSO_NONE, Segmenter, writeHeader } from '@vhostlab/virtio-net';
-import { createSource, type FrameSource } from '@vhostlab/workload';
+import { createSource, type FrameSource, SEGMENT_BYTES } from '@vhostlab/workload';
 import type { GuestPort } from './guest-port.ts';
-import { SEGMENT_BYTES } from './layout.ts';
 import { HEADER_BYTES } from './rx-path.ts';
 
 const SCRATCH_BYTES = 68 * 1024;

@@ -1,10 +1,10 @@
 import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
 import { FeatureSet, type HeaderRules, receiveRules, transmitRules } from '@vhostlab/virtio-net';
 import { type DriverQueue, PackedDriver, ringLayout, SplitDriver } from '@vhostlab/virtqueue';
+import { TABLE_ENTRIES } from '@vhostlab/workload';
 import { BufferPool } from './buffer-pool.ts';
 import type { VcpuConfig } from './core-config.ts';
 import { Doorbell, VECTOR_RX, VECTOR_TX } from './doorbell.ts';
-import { TABLE_ENTRIES } from './layout.ts';
 import { RxPath } from './rx-path.ts';
 import { TlbMeter } from './tlb-meter.ts';
 import { TxPath } from './tx-path.ts';

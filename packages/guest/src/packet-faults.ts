@@ -1,7 +1,6 @@
 import type { CoreContext } from '@vhostlab/engine';
-import type { PacketFault } from '@vhostlab/workload';
+import type { FaultBuffer, PacketFault } from '@vhostlab/workload';
 import type { BufferPool } from './buffer-pool.ts';
-import type { FaultBuffer } from './layout.ts';
 import { HEADER_BYTES } from './rx-path.ts';
 
 /** Faults that the scenario puts into frames after their descriptors are due and before anybody is told. */

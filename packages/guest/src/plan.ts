@@ -1,8 +1,6 @@
 import type { ComponentPlan, CorePlan, EndPlan } from '@vhostlab/engine';
-import type { ScenarioConfig } from '@vhostlab/workload';
+import { CONTROL_SIZE, type GuestLayout, guestLayout, roleOf, type ScenarioConfig } from '@vhostlab/workload';
 import type { VcpuConfig, VmmConfig } from './core-config.ts';
-import { CONTROL_SIZE, type GuestLayout, guestLayout } from './layout.ts';
-import { roleOf } from './roles.ts';
 
 const SERVICE = 'guest';
 

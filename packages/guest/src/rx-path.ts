@@ -9,9 +9,9 @@ import {
   readNumBuffers,
 } from '@vhostlab/virtio-net';
 import { type DriverQueue, UsedBatch, violationName } from '@vhostlab/virtqueue';
+import { FRAME_OFFSET } from '@vhostlab/workload';
 import type { BufferPool } from './buffer-pool.ts';
 import type { GuestPort } from './guest-port.ts';
-import { FRAME_OFFSET } from './layout.ts';
 import { SampledFrames } from './sampled-frames.ts';
 
 /** Bytes of the header of a device with VERSION_1 and without hash reports (virtio 1.3, 5.1.6.1). */

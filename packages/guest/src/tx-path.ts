@@ -1,8 +1,8 @@
 import type { CoreContext } from '@vhostlab/engine';
 import { type DriverQueue, SegmentList, UsedBatch, violationName } from '@vhostlab/virtqueue';
+import { SEGMENT_BYTES, TABLE_ENTRIES } from '@vhostlab/workload';
 import type { BufferPool } from './buffer-pool.ts';
 import type { GuestPort } from './guest-port.ts';
-import { SEGMENT_BYTES, TABLE_ENTRIES } from './layout.ts';
 import { PacketFaults } from './packet-faults.ts';
 import { BURST_LIMIT, HEADER_BYTES } from './rx-path.ts';
 import { SampledFrames } from './sampled-frames.ts';

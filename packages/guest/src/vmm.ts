@@ -8,10 +8,10 @@ import {
   STATUS_DRIVER_OK,
   VirtioPciDevice,
 } from '@vhostlab/virtio-net';
+import { CONTROL_SIZE } from '@vhostlab/workload';
 import { ControlDevice } from './control-device.ts';
 import type { VmmConfig } from './core-config.ts';
 import { vmmOffers } from './features.ts';
-import { CONTROL_SIZE } from './layout.ts';
 import { VhostSetup } from './vhost-setup.ts';
 
 /** The VMM's part of an emulated device: registers, control queue, and the requests to the back end. */

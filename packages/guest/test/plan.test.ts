@@ -1,7 +1,7 @@
-import type { ScenarioConfig } from '@vhostlab/workload';
+import { guestLayout, type ScenarioConfig } from '@vhostlab/workload';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkGuest, guestDefinition, guestLayout, guestModules, planGuest } from '../src/index.ts';
+import { checkGuest, guestDefinition, guestModules, planGuest } from '../src/index.ts';
 import { scenario, traffic } from './harness.ts';
 
 describe('the plan of a guest', () => {
