@@ -54,7 +54,9 @@ export function encodeActions(actions: readonly DatapathAction[]): Uint32Array {
   }
   if (words.length > PROGRAM_WORDS_MAX)
     throw new RangeError(`a flow of ${words.length} action words, 4096 at most`);
-  return Uint32Array.from(words);
+  const program = new Uint32Array(words.length);
+  for (let i = 0; i < words.length; i++) program[i] = words[i];
+  return program;
 }
 
 /** Decodes a program. Throws an Error for one that `programFault` objects to. */

@@ -152,11 +152,10 @@ export class Datapath {
   dump(): DumpedFlow[] {
     const flows: DumpedFlow[] = [];
     for (const flow of this.flows.all()) {
-      const base = flow * KEY_WORDS;
       const { packets, bytes, lastUsedPs } = this.flows.stats(flow);
       flows.push({
-        key: this.flows.keys.slice(base, base + KEY_WORDS),
-        mask: this.flows.subtables[flow].mask.slice(),
+        key: this.flows.keyOf(flow),
+        mask: this.flows.maskOf(flow),
         program: this.flows.programs[flow],
         packets,
         bytes,

@@ -12,6 +12,8 @@ export interface FlowStats {
 /** Result of `FlowTable.put`: no place left. */
 export const FLOW_TABLE_FULL = -1;
 const INITIAL_FLOWS = 256;
+/** Programs that are remembered for sharing between flows. */
+const SHARED_PROGRAMS = 4096;
 
 /**
  * The megaflows of a datapath, as a struct of arrays: a flow is its index. An index is used again after a
@@ -41,6 +43,7 @@ export class FlowTable {
   /** Indices given out so far: flows lie below it. */
   top = 0;
   #free = -1;
+  readonly #shared = new Map<string, Uint32Array>();
   readonly #perPort: boolean;
   readonly #classifiers: Classifier[] = [];
   readonly #empty: Classifier;
@@ -81,7 +84,7 @@ export class FlowTable {
   put(key: Uint32Array, mask: Uint32Array, program: Uint32Array, nowPs: number): number {
     const existing = this.find(key, mask);
     if (existing >= 0) {
-      this.programs[existing] = program;
+      this.programs[existing] = this.#share(program);
       return existing;
     }
     if (this.count >= this.capacity) return FLOW_TABLE_FULL;
@@ -90,7 +93,7 @@ export class FlowTable {
     for (let w = 0; w < KEY_WORDS; w++) this.keys[base + w] = key[w] & mask[w];
     const subtable = this.#classifierToChange(key[W_IN_PORT]).ensure(mask, 0);
     this.subtables[flow] = subtable;
-    this.programs[flow] = program;
+    this.programs[flow] = this.#share(program);
     this.generation[flow]++;
     this.packets[flow] = 0;
     this.bytes[flow] = 0;
@@ -116,6 +119,16 @@ export class FlowTable {
   /** True when the index holds a flow. */
   isLive(flow: number): boolean {
     return flow >= 0 && flow < this.top && (this.generation[flow] & 1) === 1;
+  }
+
+  /** A copy of the masked key of a flow. */
+  keyOf(flow: number): Uint32Array {
+    return this.keys.slice(flow * KEY_WORDS, (flow + 1) * KEY_WORDS);
+  }
+
+  /** The mask of a flow: that of all flows of its subtable, not to be changed. */
+  maskOf(flow: number): Uint32Array {
+    return this.subtables[flow].mask;
   }
 
   /** Value of in_port of a flow (0 when its mask leaves it out). */
@@ -149,6 +162,16 @@ export class FlowTable {
     const at = this.#perPort ? inPort : 0;
     while (this.#classifiers.length <= at) this.#classifiers.push(new Classifier(this));
     return this.#classifiers[at];
+  }
+
+  /** Most flows of a bridge do one of few things. */
+  #share(program: Uint32Array): Uint32Array {
+    const name = program.join();
+    const known = this.#shared.get(name);
+    if (known !== undefined) return known;
+    if (this.#shared.size >= SHARED_PROGRAMS) this.#shared.clear();
+    this.#shared.set(name, program);
+    return program;
   }
 
   #takeIndex(): number {

@@ -11,6 +11,8 @@ export class Subtable {
   readonly #bits: Uint32Array;
   readonly #table: FlowTable;
   #heads = new Int32Array(16).fill(-1);
+  /** Hash of the mask. */
+  readonly maskHash: number;
   /** Flows in it. */
   count = 0;
   /** Hits since the last ranking. */
@@ -19,6 +21,7 @@ export class Subtable {
   constructor(table: FlowTable, mask: Uint32Array) {
     this.#table = table;
     this.mask = mask;
+    this.maskHash = hashOfMask(mask, 0);
     const words: number[] = [];
     for (let w = 0; w < KEY_WORDS; w++) if (mask[w] !== 0) words.push(w);
     this.#words = Int32Array.from(words);
@@ -114,7 +117,9 @@ export class Classifier {
 
   /** Subtable of exactly this mask (at word offset `at`), undefined when there is none. */
   subtable(mask: Uint32Array, at: number): Subtable | undefined {
+    const hash = hashOfMask(mask, at);
     for (const subtable of this.subtables) {
+      if (subtable.maskHash !== hash) continue;
       let w = 0;
       while (w < KEY_WORDS && subtable.mask[w] === mask[at + w]) w++;
       if (w === KEY_WORDS) return subtable;
@@ -141,4 +146,10 @@ export class Classifier {
     this.subtables.sort((a, b) => b.hits - a.hits);
     for (const subtable of this.subtables) subtable.hits = 0;
   }
+}
+
+function hashOfMask(mask: Uint32Array, at: number): number {
+  let h = 0;
+  for (let w = 0; w < KEY_WORDS; w++) h = mix(h, mask[at + w]);
+  return finish(h);
 }

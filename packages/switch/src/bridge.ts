@@ -1,8 +1,8 @@
-import { type FlowPut, sameProgram } from '@vhostlab/datapath';
-import type { FlowRule, InstalledRule } from './pipeline/flow-tables.ts';
-import { FlowTables } from './pipeline/flow-tables.ts';
+import { type FlowPut, W_IN_PORT } from '@vhostlab/datapath';
+import { MegaflowStore, type TrackedFlow } from './megaflow-store.ts';
+import { type FlowRule, FlowTables } from './pipeline/flow-tables.ts';
 import { MacTable, type MacTableOptions } from './pipeline/mac-table.ts';
-import { type Translation, type TranslationView, translate } from './pipeline/translate.ts';
+import { type Translation, type TranslationView, Translator } from './pipeline/translate.ts';
 
 /** Settings of a bridge. */
 export interface BridgeOptions {
@@ -24,17 +24,6 @@ export interface BridgeCounters {
   modified: number;
   /** Translations that ended in a fault, by its name. */
   readonly faults: Map<string, number>;
-}
-
-/** A megaflow that datapaths hold because of this bridge. */
-export interface TrackedFlow {
-  readonly flow: FlowPut;
-  /** Rules that made it: its packets are theirs. */
-  readonly rules: readonly InstalledRule[];
-  /** MAC address that its packets keep alive. */
-  readonly learn: Translation['learn'];
-  /** Datapaths that hold it, by their index. */
-  readonly holders: Set<number>;
 }
 
 /** The answer to a miss. */
@@ -73,8 +62,8 @@ export class SwitchBridge implements TranslationView {
     modified: 0,
     faults: new Map(),
   };
-  readonly #flowLimit: number;
-  readonly #tracked = new Map<string, TrackedFlow>();
+  readonly #flows: MegaflowStore;
+  readonly #translator = new Translator(this);
   #checkedTables = 0;
   #checkedMacs = 0;
 
@@ -87,7 +76,7 @@ export class SwitchBridge implements TranslationView {
     }
     this.ports = ports;
     this.macs = new MacTable(options.macs);
-    this.#flowLimit = options.flowLimit ?? 200_000;
+    this.#flows = new MegaflowStore(options.flowLimit ?? 200_000);
   }
 
   /** Adds rules to the tables; megaflows are stale until the next `revalidate`. */
@@ -95,9 +84,14 @@ export class SwitchBridge implements TranslationView {
     for (const rule of rules) this.tables.add(rule);
   }
 
+  /** Megaflows in datapaths. */
+  get megaflowCount(): number {
+    return this.#flows.size;
+  }
+
   /** Megaflows in datapaths, in the order of their installation. */
-  megaflows(): IterableIterator<TrackedFlow> {
-    return this.#tracked.values();
+  megaflows(): TrackedFlow[] {
+    return Array.from(this.#flows.indices(), (index) => this.#flows.get(index));
   }
 
   /** Translates a packet that missed in datapath `holder`, learns from it and keeps track of its megaflow. */
@@ -109,13 +103,18 @@ export class SwitchBridge implements TranslationView {
       faults.set(translation.fault, (faults.get(translation.fault) ?? 0) + 1);
     }
     const { learn, megaflow } = translation;
-    if (learn !== undefined) this.macs.learn(learn.vlan, learn.mac, key[0], nowPs);
-    return { program: megaflow.program, put: megaflow, evicted: this.#track(translation, holder) };
+    if (learn !== undefined) this.macs.learn(learn.vlan, learn.mac, key[W_IN_PORT], nowPs);
+    const isNew = this.#flows.find(megaflow) < 0;
+    const index = this.#flows.put(megaflow, translation.rules, learn);
+    this.#flows.addHolder(index, holder);
+    if (isNew) this.counters.installed++;
+    return { program: megaflow.program, put: megaflow, evicted: this.#evict() };
   }
 
   /** Notes that another datapath holds the megaflow too. */
   addHolder(flow: FlowPut, holder: number): void {
-    this.#tracked.get(nameOf(flow))?.holders.add(holder);
+    const index = this.#flows.find(flow);
+    if (index >= 0) this.#flows.addHolder(index, holder);
   }
 
   /** True when tables or MAC table have changed since the last `revalidate`. */
@@ -133,19 +132,20 @@ export class SwitchBridge implements TranslationView {
     this.#checkedMacs = this.macs.version;
     const deleted: TrackedFlow[] = [];
     const modified: TrackedFlow[] = [];
-    const checked = this.#tracked.size;
-    for (const [name, tracked] of this.#tracked) {
+    const flows = this.#flows;
+    const checked = flows.size;
+    for (const index of flows.indices()) {
+      const tracked = flows.get(index);
       const fresh = this.#translate(tracked.flow.key);
+      const { program } = fresh.megaflow;
       if (needsMore(fresh.megaflow.mask, tracked.flow.mask)) {
-        this.#tracked.delete(name);
+        flows.remove(index);
         deleted.push(tracked);
-      } else {
-        const isSame = sameProgram(fresh.megaflow.program, tracked.flow.program);
-        const flow = isSame ? tracked.flow : { ...tracked.flow, program: fresh.megaflow.program };
-        const updated = { flow, rules: fresh.rules, learn: fresh.learn, holders: tracked.holders };
-        this.#tracked.set(name, updated);
-        if (!isSame) modified.push(updated);
+        continue;
       }
+      const isSame = flows.hasProgram(index, program);
+      flows.put({ ...tracked.flow, program }, fresh.rules, fresh.learn);
+      if (!isSame) modified.push(flows.get(index));
     }
     this.counters.deleted += deleted.length;
     this.counters.modified += modified.length;
@@ -157,40 +157,33 @@ export class SwitchBridge implements TranslationView {
    * alive; `packets` and `bytes` are those since the last report.
    */
   report(flow: FlowPut, packets: number, bytes: number, lastUsedPs: number): void {
-    const tracked = this.#tracked.get(nameOf(flow));
-    if (tracked === undefined || packets === 0) return;
-    for (const rule of tracked.rules) {
+    const index = this.#flows.find(flow);
+    if (index < 0 || packets === 0) return;
+    const { rules, learn } = this.#flows.get(index);
+    for (const rule of rules) {
       rule.packets += packets;
       rule.bytes += bytes;
     }
-    const { learn } = tracked;
-    if (learn !== undefined) this.macs.learn(learn.vlan, learn.mac, tracked.flow.key[0], lastUsedPs);
+    if (learn !== undefined) this.macs.learn(learn.vlan, learn.mac, flow.key[W_IN_PORT], lastUsedPs);
   }
 
   /** Forgets a megaflow that no datapath holds any more. */
   forget(flow: FlowPut): void {
-    this.#tracked.delete(nameOf(flow));
+    const index = this.#flows.find(flow);
+    if (index >= 0) this.#flows.remove(index);
   }
 
   #translate(key: Uint32Array): Translation {
     this.counters.translations++;
-    return translate(this, key);
+    return this.#translator.run(key);
   }
 
-  #track(translation: Translation, holder: number): TrackedFlow[] {
-    const name = nameOf(translation.megaflow);
-    const known = this.#tracked.get(name);
-    const holders = known?.holders ?? new Set<number>();
-    holders.add(holder);
-    const { megaflow: flow, rules, learn } = translation;
-    this.#tracked.set(name, { flow, rules, learn, holders });
-    if (known !== undefined) return [];
-    this.counters.installed++;
+  #evict(): TrackedFlow[] {
     const evicted: TrackedFlow[] = [];
-    for (const [oldest, tracked] of this.#tracked) {
-      if (this.#tracked.size <= this.#flowLimit) break;
-      this.#tracked.delete(oldest);
-      evicted.push(tracked);
+    while (this.#flows.isOverfull) {
+      const { oldest } = this.#flows;
+      evicted.push(this.#flows.get(oldest));
+      this.#flows.remove(oldest);
     }
     this.counters.evicted += evicted.length;
     return evicted;
@@ -200,21 +193,4 @@ export class SwitchBridge implements TranslationView {
 function needsMore(fresh: Uint32Array, installed: Uint32Array): boolean {
   for (let w = 0; w < fresh.length; w++) if ((fresh[w] & ~installed[w]) !== 0) return true;
   return false;
-}
-
-/** Identity of a megaflow: its mask and masked key. */
-function nameOf({ key, mask }: FlowPut): string {
-  let name = '';
-  for (let w = 0; w < mask.length; w++) {
-    const bits = mask[w];
-    if (bits !== 0)
-      name += String.fromCharCode(
-        w,
-        bits >>> 16,
-        bits & 0xffff,
-        (key[w] & bits) >>> 16,
-        key[w] & bits & 0xffff,
-      );
-  }
-  return name;
 }

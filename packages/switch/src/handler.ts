@@ -21,7 +21,8 @@ import {
   type Task,
   type TaskResult,
 } from '@vhostlab/engine';
-import { SwitchBridge, type TrackedFlow } from './bridge.ts';
+import { SwitchBridge } from './bridge.ts';
+import type { TrackedFlow } from './megaflow-store.ts';
 import { parseFlows } from './pipeline/parse-flow.ts';
 
 /** A port of the bridge. */
@@ -188,7 +189,7 @@ class HandlerTask implements Task {
     return {
       ...counters,
       faults: Object.fromEntries(faults),
-      megaflows: [...this.#bridge.megaflows()].length,
+      megaflows: this.#bridge.megaflowCount,
       macs: this.#bridge.macs.size,
       rules: this.#bridge.tables.size,
     };

@@ -1,6 +1,7 @@
 export * from './bridge.ts';
 export { switchDefinition, switchModules } from './definition.ts';
 export * from './handler.ts';
+export type { TrackedFlow } from './megaflow-store.ts';
 export type { FlowAction } from './pipeline/actions.ts';
 export * from './pipeline/flow-tables.ts';
 export { formatDatapathActions } from './pipeline/format-actions.ts';

@@ -49,7 +49,9 @@ function commitEthernet(flow: Uint32Array, base: Uint32Array, actions: DatapathA
   const middle = ((isDestination ? 0xffff0000 : 0) | (isSource ? 0xffff : 0)) >>> 0;
   if (middle !== 0) pushSet(actions, W_ETH1, flow[P_ETH1], middle);
   if (isSource) pushSet(actions, W_ETH2, flow[P_ETH2], 0xffffffff);
-  copy(base, flow, P_ETH0, P_ETH1, P_ETH2);
+  base[P_ETH0] = flow[P_ETH0];
+  base[P_ETH1] = flow[P_ETH1];
+  base[P_ETH2] = flow[P_ETH2];
 }
 
 function commitNetwork(
@@ -58,15 +60,16 @@ function commitNetwork(
   wildcards: Wildcards,
   actions: DatapathAction[],
 ): void {
+  const nw = flow[P_NW] ^ base[P_NW];
+  if (nw === 0 && NETWORK_WORDS.every((w) => flow[w] === base[w])) return;
   const change = new Uint32Array(flow.length);
   for (const w of NETWORK_WORDS) if (flow[w] !== base[w]) change[w] = w === P_LABEL ? 0xfffff : 0xffffffff;
-  const nw = flow[P_NW] ^ base[P_NW];
   if ((nw & 0xff0000) !== 0) change[P_NW] |= wildcards.bits[P_NW] & 0xff0000;
   if ((nw & 0xff00) !== 0) change[P_NW] |= 0xff00;
   const values = keyOfFlow(flow);
   const mask = keyOfFlow(change);
   for (let w = 0; w < mask.length; w++) if (mask[w] !== 0) pushSet(actions, w, values[w], mask[w]);
-  copy(base, flow, ...NETWORK_WORDS);
+  for (const w of NETWORK_WORDS) base[w] = flow[w];
   base[P_NW] = flow[P_NW];
 }
 
@@ -99,7 +102,8 @@ function commitVlan(
     const tag = flow[P_VLAN0 + to];
     actions.push({ type: 'push_vlan', tpid: tag >>> 16, tci: tag & 0xffff });
   }
-  copy(base, flow, P_VLAN0, P_VLAN1);
+  base[P_VLAN0] = flow[P_VLAN0];
+  base[P_VLAN1] = flow[P_VLAN1];
 }
 
 /** Tags of a flow, 0..2. */
@@ -110,10 +114,6 @@ export function tagCount(flow: Uint32Array): number {
 
 function pushSet(actions: DatapathAction[], word: number, value: number, mask: number): void {
   actions.push({ type: 'set', word, value: (value & mask) >>> 0, mask });
-}
-
-function copy(to: Uint32Array, from: Uint32Array, ...words: number[]): void {
-  for (const w of words) to[w] = from[w];
 }
 
 function range(first: number, count: number): number[] {

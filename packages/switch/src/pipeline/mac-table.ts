@@ -1,3 +1,5 @@
+import { IndexList } from '../index-list.ts';
+
 /** Where a MAC address was seen last. */
 export interface MacEntry {
   readonly vlan: number;
@@ -17,10 +19,14 @@ export interface MacTableOptions {
 
 /** MAC addresses and VLANs, and the ports they are behind. Times are those of the packets. */
 export class MacTable {
-  readonly #capacity: number;
   readonly #agingPs: number;
-  /** In the order of their last packet: the first is the oldest. */
-  readonly #entries = new Map<bigint, MacEntry>();
+  readonly #places = new Map<bigint, number>();
+  /** By place. */
+  readonly #entries: MacEntry[] = [];
+  readonly #free: number[] = [];
+  /** Places in the order of their last packet. */
+  readonly #order = new IndexList();
+  readonly #capacity: number;
   /** Grows whenever an answer of `portOf` may have changed. */
   version = 0;
 
@@ -31,42 +37,38 @@ export class MacTable {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#places.size;
   }
 
   /** Notes a packet from `mac`; answers whether the table now says something else about it. */
   learn(vlan: number, mac: bigint, port: number, nowPs: number): boolean {
-    const name = nameOf(vlan, mac);
-    const known = this.#entries.get(name);
-    if (known !== undefined) {
-      const moved = known.port !== port;
-      known.port = port;
-      known.seenPs = Math.max(known.seenPs, nowPs);
-      this.#entries.delete(name);
-      this.#entries.set(name, known);
-      if (moved) this.version++;
-      return moved;
+    const known = this.#places.get(nameOf(vlan, mac));
+    if (known === undefined) {
+      this.#add({ vlan, mac, port, seenPs: nowPs });
+      return true;
     }
-    if (this.#entries.size >= this.#capacity) {
-      const oldest = this.#entries.keys().next();
-      if (!oldest.done) this.#entries.delete(oldest.value);
-    }
-    this.#entries.set(name, { vlan, mac, port, seenPs: nowPs });
-    this.version++;
-    return true;
+    const entry = this.#entries[known];
+    const moved = entry.port !== port;
+    entry.port = port;
+    entry.seenPs = Math.max(entry.seenPs, nowPs);
+    this.#order.remove(known);
+    this.#order.append(known);
+    if (moved) this.version++;
+    return moved;
   }
 
   /** Port of an address, undefined when it is not known. */
   portOf(vlan: number, mac: bigint): number | undefined {
-    return this.#entries.get(nameOf(vlan, mac))?.port;
+    const place = this.#places.get(nameOf(vlan, mac));
+    return place === undefined ? undefined : this.#entries[place].port;
   }
 
   /** Forgets addresses that aged; answers how many. */
   expire(nowPs: number): number {
     let expired = 0;
-    for (const [name, entry] of this.#entries) {
-      if (nowPs - entry.seenPs < this.#agingPs) break;
-      this.#entries.delete(name);
+    for (const place of this.#order) {
+      if (nowPs - this.#entries[place].seenPs < this.#agingPs) break;
+      this.#remove(place);
       expired++;
     }
     if (expired > 0) this.version++;
@@ -75,13 +77,29 @@ export class MacTable {
 
   /** Forgets the addresses behind a port. */
   flushPort(port: number): void {
-    for (const [name, entry] of this.#entries) if (entry.port === port) this.#entries.delete(name);
+    for (const place of this.#order) if (this.#entries[place].port === port) this.#remove(place);
     this.version++;
   }
 
   /** All addresses, the one unused for longest first. */
-  entries(): IterableIterator<MacEntry> {
-    return this.#entries.values();
+  entries(): MacEntry[] {
+    return Array.from(this.#order, (place) => this.#entries[place]);
+  }
+
+  #add(entry: MacEntry): void {
+    if (this.#places.size >= this.#capacity) this.#remove(this.#order.first);
+    const place = this.#free.pop() ?? this.#entries.length;
+    this.#entries[place] = entry;
+    this.#places.set(nameOf(entry.vlan, entry.mac), place);
+    this.#order.append(place);
+    this.version++;
+  }
+
+  #remove(place: number): void {
+    const { vlan, mac } = this.#entries[place];
+    this.#places.delete(nameOf(vlan, mac));
+    this.#order.remove(place);
+    this.#free.push(place);
   }
 }
 

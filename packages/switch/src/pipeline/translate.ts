@@ -22,6 +22,7 @@ import {
   P_TYPE,
   P_VLAN0,
   P_VLAN1,
+  P_WORDS,
 } from './words.ts';
 
 /** Open vSwitch's limits: how deep resubmits nest, and how many there may be. */
@@ -70,19 +71,21 @@ export interface Translation {
 
 /** Translates the key of a packet to a megaflow and actions. Changes nothing: learning is the caller's. */
 export function translate(view: TranslationView, key: Uint32Array, explain = false): Translation {
-  return new Translator(view, key, explain).run();
+  return new Translator(view, explain).run(key);
 }
 
-class Translator {
+/** Translates keys one after the other for the same bridge, with little garbage. */
+export class Translator {
   readonly #view: TranslationView;
-  readonly #key: Uint32Array;
-  readonly #original: Uint32Array;
-  readonly #flow: Uint32Array;
-  readonly #base: Uint32Array;
+  readonly #explain: boolean;
+  readonly #original = new Uint32Array(P_WORDS);
+  readonly #flow = new Uint32Array(P_WORDS);
+  readonly #base = new Uint32Array(P_WORDS);
+  readonly #exact = new Uint32Array(P_WORDS);
   readonly #wildcards: Wildcards;
-  readonly #actions: DatapathAction[] = [];
-  readonly #rules: InstalledRule[] = [];
-  readonly #steps: TableStep[] = [];
+  #actions: DatapathAction[] = [];
+  #rules: InstalledRule[] = [];
+  #steps: TableStep[] = [];
   #learn: Translation['learn'];
   #fault: Translation['fault'] = '';
   /** A tag was taken off; and later another one was made, which may equal what is on the wire or not. */
@@ -91,18 +94,18 @@ class Translator {
   #depth = 0;
   #resubmits = 0;
 
-  constructor(view: TranslationView, key: Uint32Array, explain: boolean) {
+  /** `explain`: keep a reason for every bit. */
+  constructor(view: TranslationView, explain = false) {
     this.#view = view;
-    this.#key = key;
-    this.#original = flowOfKey(key);
-    this.#flow = this.#original.slice();
-    this.#base = this.#original.slice();
+    this.#explain = explain;
     this.#wildcards = new Wildcards(explain);
   }
 
-  run(): Translation {
+  /** Translates a key. `wildcards` and `reasons` of the answer are valid until the next call. */
+  run(key: Uint32Array): Translation {
+    this.#begin(key);
     const wildcards = this.#wildcards;
-    wildcards.because = () => 'every megaflow';
+    if (this.#explain) wildcards.because = () => 'every megaflow';
     wildcards.add(P_IN_PORT, 0xffffffff);
     wildcards.add(P_RECIRC, 0xffffffff);
     wildcards.add(P_TYPE, 0xffff);
@@ -113,11 +116,7 @@ class Translator {
     this.#finish();
     return {
       wildcards: wildcards.bits,
-      megaflow: {
-        key: this.#key.slice(),
-        mask: this.#mask(),
-        program: encodeActions(withoutTail(this.#actions)),
-      },
+      megaflow: { key, mask: this.#mask(), program: encodeActions(withoutTail(this.#actions)) },
       actions: this.#actions,
       rules: this.#rules,
       steps: this.#steps,
@@ -125,6 +124,22 @@ class Translator {
       fault: this.#fault,
       reasons: wildcards.reasons,
     };
+  }
+
+  #begin(key: Uint32Array): void {
+    flowOfKey(key, this.#original);
+    this.#flow.set(this.#original);
+    this.#base.set(this.#original);
+    this.#wildcards.clear();
+    this.#actions = [];
+    this.#rules = [];
+    this.#steps = [];
+    this.#learn = undefined;
+    this.#fault = '';
+    this.#isPopped = false;
+    this.#isTagRemade = false;
+    this.#depth = 0;
+    this.#resubmits = 0;
   }
 
   /** Clears bits that mean nothing outside, or that other bits imply (`xlate_wc_finish`). */
@@ -144,7 +159,8 @@ class Translator {
 
   /** The datapath's mask. As in Open vSwitch, a datapath always tells VLAN id and presence of the outer tag. */
   #mask(): Uint32Array {
-    const bits = this.#wildcards.bits.slice();
+    const bits = this.#exact;
+    bits.set(this.#wildcards.bits);
     if ((bits[P_VLAN0] & 0xffff) === 0) bits[P_VLAN0] |= 0x0fff | TAG;
     // Open vSwitch leaves this out: whether a remade tag needs actions depends on all of the one it replaces.
     if (this.#isTagRemade) for (let i = 0; i < tagCount(this.#original); i++) bits[P_VLAN0 + i] = 0xffffffff;
@@ -158,14 +174,14 @@ class Translator {
     const ports = flow[P_PORTS];
     // Fragment handling "normal": a fragment has no ports while tables are looked up.
     if (isIp(flow) && (flow[P_NW] & 1) !== 0) flow[P_PORTS] = 0;
-    this.#wildcards.because = () => `lookup in table ${table}`;
+    if (this.#explain) this.#wildcards.because = () => `lookup in table ${table}`;
     const rule = this.#view.tables.lookup(table, flow, this.#wildcards);
     flow[P_PORTS] = ports;
     this.#steps.push({ table, rule });
     if (rule === undefined) return;
     this.#rules.push(rule);
     for (const action of rule.actions) {
-      this.#wildcards.because = () => `${action.type} in table ${table}`;
+      if (this.#explain) this.#wildcards.because = () => `${action.type} in table ${table}`;
       if (!this.#act(action, table)) return;
     }
   }

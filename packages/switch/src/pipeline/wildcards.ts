@@ -20,6 +20,12 @@ export class Wildcards {
     this.reasons = keepReasons ? [] : undefined;
   }
 
+  /** Starts anew. */
+  clear(): void {
+    this.bits.fill(0);
+    if (this.reasons !== undefined) this.reasons.length = 0;
+  }
+
   /** Sets bits of a word. */
   add(word: number, bits: number): void {
     const fresh = (bits & ~this.bits[word]) >>> 0;

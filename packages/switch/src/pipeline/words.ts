@@ -128,10 +128,10 @@ export function addToMatch(match: Match, field: FieldSpec, value: bigint, mask?:
   }
 }
 
-/** The pipeline's flow of a packet from the datapath's key. */
-export function flowOfKey(key: Uint32Array): Uint32Array {
-  const flow = new Uint32Array(P_WORDS);
+/** The pipeline's flow of a packet from the datapath's key; written to `flow` when it is given. */
+export function flowOfKey(key: Uint32Array, flow: Uint32Array = new Uint32Array(P_WORDS)): Uint32Array {
   const type = key[W_TYPE_TCI] >>> 16;
+  flow.fill(0);
   flow[P_IN_PORT] = key[W_IN_PORT];
   flow[P_RECIRC] = key[W_RECIRC];
   flow[P_TUN_ID] = key[W_TUN_ID];
