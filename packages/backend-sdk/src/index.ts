@@ -1,5 +1,5 @@
-export type { BackendName, Offloads, ScenarioConfig } from '@vhostlab/workload';
-export { PAGE_SIZES } from '@vhostlab/workload';
+export type { BackendName, GuestRegion, Offloads, ScenarioConfig } from '@vhostlab/workload';
+export { guestMemoryRegions, PAGE_SIZES } from '@vhostlab/workload';
 export { type BackendHost, backendHost } from './backend-definition.ts';
 export { offeredFeatures } from './features.ts';
 export { frameBufferBytes, hasGsoFrames } from './frame-buffers.ts';
@@ -7,4 +7,20 @@ export { definePlugin, type PluginCapability, type PluginDefinition } from './pl
 export { scenarioSchema } from './scenario-schema.ts';
 export { TlbCharges } from './tlb-charges.ts';
 export { VhostControl, type VhostEvents } from './vhost-control.ts';
+export {
+  ACCESS_BOTH,
+  askVhost,
+  EBUSY,
+  EINVAL,
+  EOPNOTSUPP,
+  EPERM,
+  METHOD_VHOST,
+  readVhostReply,
+  sendVhostRequest,
+  serveVhost,
+  type VhostReply,
+  type VhostReplyInit,
+  type VhostRequestCase,
+  type VhostRequestInit,
+} from './vhost-messages.ts';
 export { VECTOR_RX, VECTOR_TX, VhostPair, type VhostPairOptions } from './vhost-pair.ts';

@@ -1,0 +1,1 @@
+export { vdpaPlugin } from './plugin.ts';

@@ -1,0 +1,1 @@
+export { vfioPlugin } from './plugin.ts';
