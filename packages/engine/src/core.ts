@@ -3,6 +3,7 @@ import {
   BARRIER,
   type ControlEnd,
   type CoreContext,
+  type CoreModule,
   type CorePlan,
   type Counter,
   DONE,
@@ -81,6 +82,8 @@ export class VirtualCore implements CoreContext, Reader {
   readonly #counters = new Map<string, Counter>();
   readonly #collectors = new Map<string, () => unknown>();
   readonly #wakeOp: number;
+  /** Name of runs without a task: creation, and arrivals while nothing else is to be done. */
+  readonly #syncName: number;
   #taskIndex = 0;
   #idle = 0;
   #parked = true;
@@ -106,6 +109,7 @@ export class VirtualCore implements CoreContext, Reader {
     this.#accountFromPs = accountFromPs;
     this.meter = new VirtualMeter(around.profile, this);
     this.recorder = new CoreRecorder(around.log, plan.id, around.stride, this);
+    this.#syncName = this.recorder.stage('core');
     this.#wakeOp = plan.wakeOp === undefined ? -1 : this.op(plan.wakeOp);
   }
 
@@ -128,8 +132,11 @@ export class VirtualCore implements CoreContext, Reader {
     end.in.reader = this;
   }
 
-  /** Makes the core runnable for the first time, at moment 0. */
-  start(): void {
+  /** Makes the core's tasks from its module and lets it run for the first time, at moment 0. */
+  start(module: CoreModule, config: unknown): void {
+    this.recorder.begin(this.#syncName, 0);
+    module.create(this, config as never);
+    this.recorder.end(0, DONE, false);
     this.#parked = false;
     this.nextPs = 0;
   }
@@ -209,6 +216,11 @@ export class VirtualCore implements CoreContext, Reader {
     return counter;
   }
 
+  /** Value of a counter, 0 when nothing has asked for it yet. */
+  counterValue(name: string): number {
+    return this.#counters.get(name)?.value ?? 0;
+  }
+
   onCollect(name: string, collect: () => unknown): void {
     this.#collectors.set(name, collect);
   }
@@ -245,22 +257,25 @@ export class VirtualCore implements CoreContext, Reader {
       this.#idle = 0;
       if (this.#wakeOp >= 0) this.meter.charge(this.#wakeOp, 1, 0);
     }
+    // what arrives may be recorded by its handlers, so the run's record is opened before
+    this.recorder.begin(this.#taskNames[this.#taskIndex] ?? this.#syncName, startPs);
     if (this.#sync()) this.#idle = 0;
     if (this.#held !== undefined) {
       if (!this.#held.done && this.#held.atPs <= this.nowPs) (this.#held as EngineTicket).complete(0);
       if (!this.#held.done) {
+        this.recorder.end(startPs, HOLD, false);
         this.nextPs = this.#earliest(false);
         return;
       }
       this.#held = undefined;
     }
     if (this.#tasks.length === 0) {
+      this.recorder.end(startPs, IDLE, false);
       this.#park();
       return;
     }
     if (this.#idle === 0) this.#roundPs = startPs;
     const task = this.#tasks[this.#taskIndex];
-    this.recorder.begin(this.#taskNames[this.#taskIndex], startPs);
     const result = task.run(BUDGET);
     for (let i = 0; i < this.#links.length; i++) this.#links[i].flushCredits();
     this.recorder.end(startPs, result, result !== IDLE);

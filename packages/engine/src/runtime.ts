@@ -84,8 +84,7 @@ export class VirtualRuntime {
     for (const core of this.#cores) {
       const module = options.modules.get(core.plan.module);
       if (module === undefined) throw new Error(`core ${core.id}: no core module named ${core.plan.module}`);
-      module.create(core, structuredClone(core.plan.config) as never);
-      core.start();
+      core.start(module, structuredClone(core.plan.config));
     }
   }
 
@@ -161,6 +160,11 @@ export class VirtualRuntime {
 
   statistics(): CoreStatistics[] {
     return this.#cores.map((core) => core.statistics());
+  }
+
+  /** Sum of a counter over the cores here. */
+  total(counter: string): number {
+    return this.#cores.reduce((sum, core) => sum + core.counterValue(counter), 0);
   }
 
   /** Moment that the furthest core has reached. */

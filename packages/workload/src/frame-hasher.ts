@@ -16,11 +16,9 @@ export class FrameHasher {
   readonly #hash: Hash = createHash('sha256');
   readonly #staging = Buffer.alloc(STAGING_BYTES);
   #used = 0;
-  #digest: string | undefined;
 
-  /** Adds the frame of `length` bytes at `offset`. Throws after `digest`. */
+  /** Adds the frame of `length` bytes at `offset`. */
   add(u8: Uint8Array, offset: number, length: number): void {
-    if (this.#digest !== undefined) throw new Error('the hash of these frames is already closed');
     this.frames++;
     this.bytes += length;
     if (this.#used + 4 + length > STAGING_BYTES) this.#flush();
@@ -43,13 +41,10 @@ export class FrameHasher {
     this.#used = at + length;
   }
 
-  /** The hash as lower-case hexadecimal; no frame can be added afterwards. */
+  /** The hash so far as lower-case hexadecimal; more frames may follow. */
   digest(): string {
-    if (this.#digest === undefined) {
-      this.#flush();
-      this.#digest = this.#hash.digest('hex');
-    }
-    return this.#digest;
+    this.#flush();
+    return this.#hash.copy().digest('hex');
   }
 
   #flush(): void {

@@ -63,12 +63,8 @@ export class ProcessRuntime {
   }
 
   progress(): Progress {
-    let offered = 0;
-    let delivered = 0;
-    for (const { counters } of this.runtime.statistics()) {
-      offered += counters['frames.offered'] ?? 0;
-      delivered += counters['frames.delivered'] ?? 0;
-    }
+    const offered = this.runtime.total('frames.offered');
+    const delivered = this.runtime.total('frames.delivered');
     return { offered, delivered, reachedPs: this.runtime.reachedPs() };
   }
 
