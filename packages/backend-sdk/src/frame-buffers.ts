@@ -13,6 +13,10 @@ export function hasGsoFrames(config: ScenarioConfig): boolean {
 
 /** Bytes that a host's packet buffer needs for every frame of the scenario, headroom included. */
 export function frameBufferBytes(config: ScenarioConfig): number {
-  if (hasGsoFrames(config)) return GSO_BYTES;
+  return hasGsoFrames(config) ? GSO_BYTES : wireBufferBytes(config);
+}
+
+/** The same for frames that come from the wire, which are segmented. */
+export function wireBufferBytes(config: ScenarioConfig): number {
   return Math.max(ORDINARY_BYTES, Math.ceil((longestFrameBytes(config) + HEADROOM_BYTES) / 64) * 64);
 }

@@ -2,7 +2,7 @@ export type { BackendName, GuestRegion, Offloads, ScenarioConfig } from '@vhostl
 export { guestMemoryRegions, PAGE_SIZES } from '@vhostlab/workload';
 export { type BackendHost, backendHost } from './backend-definition.ts';
 export { offeredFeatures } from './features.ts';
-export { frameBufferBytes, hasGsoFrames } from './frame-buffers.ts';
+export { frameBufferBytes, hasGsoFrames, wireBufferBytes } from './frame-buffers.ts';
 export { definePlugin, type PluginCapability, type PluginDefinition } from './plugin.ts';
 export { scenarioSchema } from './scenario-schema.ts';
 export { TlbCharges } from './tlb-charges.ts';

@@ -1,21 +1,25 @@
 import type { NicPort, PortOutput } from '@vhostlab/datapath';
+import type { PacketPool } from '@vhostlab/memory';
 import { WIRE_PORT } from './config.ts';
 import type { TapPort } from './tap-port.ts';
 
-/** Ports that the datapath of one core reaches: the NIC and taps of guests. */
+/** Ports that the datapath of one core reaches: the NIC, if the bridge has the wire, and taps of guests. */
 export class Outputs implements PortOutput {
-  readonly nic: NicPort;
+  /** Buffers of the frames. */
+  readonly pool: PacketPool;
+  readonly #nic: NicPort | undefined;
   readonly #taps: ReadonlyMap<number, TapPort>;
 
   /** `taps` by port number. */
-  constructor(nic: NicPort, taps: ReadonlyMap<number, TapPort>) {
-    this.nic = nic;
+  constructor(pool: PacketPool, nic: NicPort | undefined, taps: ReadonlyMap<number, TapPort>) {
+    this.pool = pool;
+    this.#nic = nic;
     this.#taps = taps;
   }
 
   output(port: number, index: number): boolean {
-    if (port === WIRE_PORT) {
-      this.nic.send(index);
+    if (port === WIRE_PORT && this.#nic !== undefined) {
+      this.#nic.send(index);
       return true;
     }
     const tap = this.#taps.get(port);
@@ -26,7 +30,12 @@ export class Outputs implements PortOutput {
 
   /** Ends a burst: rings the NIC's doorbell, fills the taps' queues. */
   flush(): void {
-    this.nic.flush();
+    this.#nic?.flush();
     for (const tap of this.#taps.values()) tap.flush();
+  }
+
+  /** Frees the buffers of frames that the NIC has sent. */
+  reclaim(): void {
+    this.#nic?.reclaim();
   }
 }

@@ -4,6 +4,7 @@ import {
   offeredFeatures,
   PAGE_SIZES,
   type ScenarioConfig,
+  wireBufferBytes,
 } from '@vhostlab/backend-sdk';
 import { nicPortWindowBytes } from '@vhostlab/datapath';
 import type { ComponentPlan, EndPlan } from '@vhostlab/engine';
@@ -31,9 +32,19 @@ function softirqCore(pair: number): string {
   return `host.softirq${pair}`;
 }
 
-/** Ends that every core with a datapath and a NIC queue has. */
-function hostEnds(core: string): EndPlan[] {
+/** Ends that every core with a datapath has, and those of a NIC queue. */
+function hostEnds(core: string, wire: boolean): EndPlan[] {
+  const upcalls: EndPlan = {
+    channel: `upcall.${core}`,
+    kind: 'control',
+    side: 'a',
+    core,
+    end: 'switch',
+    latency: 'netlink',
+  };
+  if (!wire) return [upcalls];
   return [
+    upcalls,
     {
       channel: `nicq.${core}`,
       kind: 'memory',
@@ -44,7 +55,6 @@ function hostEnds(core: string): EndPlan[] {
       window: `rings.${core}`,
       queueSizes: [NIC_RING, NIC_RING],
     },
-    { channel: `upcall.${core}`, kind: 'control', side: 'a', core, end: 'switch', latency: 'netlink' },
   ];
 }
 
@@ -71,10 +81,10 @@ export function planVhostNet(config: ScenarioConfig): ComponentPlan {
       account: 'host',
       wakeOp,
     });
-    plan.windows.push({ id: own.window, owner: 'backend', bytes: own.windowBytes });
-    plan.ends.push(...hostEnds(core));
+    if (wire) plan.windows.push({ id: own.window, owner: 'backend', bytes: own.windowBytes });
+    plan.ends.push(...hostEnds(core, wire));
   };
-  const host = (core: string, buffers: number): HostCoreConfig => ({
+  const host = (core: string, buffers: number, bufferBytes: number): HostCoreConfig => ({
     window: `rings.${core}`,
     windowBytes: nicPortWindowBytes(NIC_RING, buffers, bufferBytes),
     nicRing: NIC_RING,
@@ -89,7 +99,7 @@ export function planVhostNet(config: ScenarioConfig): ComponentPlan {
         core,
         'vhost-net/worker',
         'vhost.wakeup',
-        worker(config, guest, pair, host(core, SEND_BUFFERS)),
+        worker(config, guest, pair, host(core, SEND_BUFFERS, bufferBytes)),
       );
       plan.ends.push(...vhostEnds(core, guest, pair));
       if (wire) plan.ends.push({ ...tap, channel: `tap.${guest}.${pair}`, side: 'b', core, end: 'tap' });
@@ -101,7 +111,11 @@ export function planVhostNet(config: ScenarioConfig): ComponentPlan {
     }
     if (!wire) continue;
     const core = softirqCore(pair);
-    const own: SoftirqConfig = { ...host(core, RECEIVE_BUFFERS), pair, guests: config.guests };
+    const own: SoftirqConfig = {
+      ...host(core, RECEIVE_BUFFERS, wireBufferBytes(config)),
+      pair,
+      guests: config.guests,
+    };
     addCore(core, 'vhost-net/softirq', 'softirq.wakeup', own);
     for (let guest = 0; guest < config.guests; guest++) {
       const channel = `tap.${guest}.${pair}`;

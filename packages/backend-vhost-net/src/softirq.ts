@@ -47,7 +47,7 @@ class Softirq implements Task {
         new TapPort(context, `tap.${guest}.${config.pair}`, pool),
       ]),
     );
-    this.#outputs = new Outputs(this.#nic, taps);
+    this.#outputs = new Outputs(pool, this.#nic, taps);
     this.#datapath = new DatapathHost(context, 'switch', pool, this.#outputs, { kind: 'kernel' });
     this.#budget = Math.min(64, context.constant('napi.budget'));
     this.#opPoll = context.op('softirq.poll');

@@ -84,10 +84,10 @@ export class Transmit {
       this.#state = 'asleep';
       return IDLE;
     }
-    const { nic } = this.#outputs;
-    if (nic.pool.available < this.#batch) {
-      nic.reclaim();
-      if (nic.pool.available < this.#batch) {
+    const { pool } = this.#outputs;
+    if (pool.available < this.#batch) {
+      this.#outputs.reclaim();
+      if (pool.available < this.#batch) {
         // the send buffer is full: goes on when the NIC has sent something
         this.#state = 'work';
         this.#context.wakeAt(this.#context.now() + this.#retryPs);
@@ -95,7 +95,7 @@ export class Transmit {
       }
     }
     tx.disableNotifications();
-    const count = pair.dequeue(nic.pool, this.#burst, this.#batch);
+    const count = pair.dequeue(pool, this.#burst, this.#batch);
     if (count > 0) this.#transmit(count);
     if (!pair.publish()) {
       tx.enableNotifications();
@@ -108,7 +108,7 @@ export class Transmit {
 
   #transmit(count: number): void {
     const { meter, recorder } = this.#context;
-    const { pool } = this.#outputs.nic;
+    const { pool } = this.#outputs;
     let bytes = 0;
     for (let i = 0; i < count; i++) {
       const index = this.#burst[i];

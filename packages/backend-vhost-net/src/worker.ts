@@ -1,6 +1,7 @@
 import { VECTOR_RX, VECTOR_TX, VhostPair } from '@vhostlab/backend-sdk';
 import { DatapathHost, NicPort } from '@vhostlab/datapath';
 import { type CoreContext, type CoreModule, DONE, IDLE, type Task, type TaskResult } from '@vhostlab/engine';
+import { PacketPool } from '@vhostlab/memory';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import { FIRST_GUEST_PORT, type WorkerConfig } from './config.ts';
 import { Outputs } from './outputs.ts';
@@ -20,22 +21,25 @@ class Worker implements Task {
 
   constructor(context: CoreContext, config: WorkerConfig) {
     const { guest } = config;
-    const nic = new NicPort(context, 'nic', {
-      window: config.window,
-      windowBytes: config.windowBytes,
-      ringSize: config.nicRing,
-      buffers: config.buffers,
-      bufferBytes: config.bufferBytes,
-      receives: false,
-      interrupts: false,
-      kernel: true,
-    });
-    const tap = (peer: number) => new TapPort(context, `bridge.${peer}`, nic.pool);
+    const nic = config.wire
+      ? new NicPort(context, 'nic', {
+          window: config.window,
+          windowBytes: config.windowBytes,
+          ringSize: config.nicRing,
+          buffers: config.buffers,
+          bufferBytes: config.bufferBytes,
+          receives: false,
+          interrupts: false,
+          kernel: true,
+        })
+      : undefined;
+    const pool = nic?.pool ?? guestPool(context, config);
+    const tap = (peer: number) => new TapPort(context, `bridge.${peer}`, pool);
     const taps = new Map(config.peers.map((peer) => [FIRST_GUEST_PORT + peer, tap(peer)]));
     const links = config.peers.map((peer) => context.link(`bridge.${peer}`));
     if (config.wire) links.unshift(context.link('tap'));
-    this.#outputs = new Outputs(nic, taps);
-    this.#datapath = new DatapathHost(context, 'switch', nic.pool, this.#outputs, { kind: 'kernel' });
+    this.#outputs = new Outputs(pool, nic, taps);
+    this.#datapath = new DatapathHost(context, 'switch', pool, this.#outputs, { kind: 'kernel' });
     const pair = new VhostPair(context, {
       guest,
       pair: config.pair,
@@ -76,6 +80,12 @@ class Worker implements Task {
     this.#turn = this.#turn === this.#transmit ? this.#receive : this.#transmit;
     this.#turn.turn.begin();
   }
+}
+
+/** Buffers of a worker without a NIC queue. */
+function guestPool(context: CoreContext, config: WorkerConfig): PacketPool {
+  const { buffers, bufferBytes } = config;
+  return new PacketPool(context.arena, { buffers, bufferBytes, headroomBytes: 128 });
 }
 
 /** Core module `vhost-net/worker`. */
