@@ -115,8 +115,7 @@ class DeviceTask implements Task {
     while (frames < budget && wire.receive()) {
       const { offset, length, meta } = wire;
       const arrived = arrivalPs(wire);
-      if (recorder.sampled(meta.packet))
-        recorder.eventAt(arrived, stages.wireRx, meta.packet, offset, length);
+      if (recorder.sampled(meta.packet)) recorder.eventAt(arrived, stages.wireRx, meta.packet, 0, length);
       const at = arrived < now ? arrived : now;
       if (this.#ingress === undefined) this.#host.receive(offset, length, meta, at);
       else this.#ingress.input(offset, length, meta, at, false);

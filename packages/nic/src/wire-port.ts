@@ -29,11 +29,9 @@ export class WirePort implements FramePort, TimerOwner {
     this.#finisher = new OffloadFinisher(nic.arena, SEGMENT_BYTES);
   }
 
-  /** True when a frame that is ready at `atPs` may be sent. */
-  hasRoom(atPs: Ps): boolean {
-    // a frame that waited is ready now, not at the moment at which it came
-    const readyPs = Math.max(atPs, this.#nic.now());
-    return this.sender.freePs - readyPs <= this.#bufferPs && this.sender.room() >= MOST_SEGMENTS;
+  /** True when a frame may be sent. */
+  hasRoom(nowPs: Ps): boolean {
+    return this.sender.freePs - nowPs <= this.#bufferPs && this.sender.room() >= MOST_SEGMENTS;
   }
 
   /** Remembers who is to be told when there is room. */
@@ -54,7 +52,7 @@ export class WirePort implements FramePort, TimerOwner {
   }
 
   input(offset: number, length: number, meta: FrameMeta, atPs: Ps): boolean {
-    if (!this.hasRoom(atPs)) return false;
+    if (!this.hasRoom(this.#nic.now())) return false;
     this.transmit(offset, length, meta, atPs);
     return true;
   }
@@ -77,7 +75,7 @@ export class WirePort implements FramePort, TimerOwner {
       }
       meter.book(ops.wireTx, 1, finisher.length, done - from);
       if (recorder.sampled(meta.packet)) {
-        recorder.eventAt(done, stages.wireTx, meta.packet, finisher.offset, finisher.length);
+        recorder.eventAt(done, stages.wireTx, meta.packet, 0, finisher.length);
       }
     }
   }

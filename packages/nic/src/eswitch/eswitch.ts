@@ -98,14 +98,14 @@ export class Eswitch implements FrameCopier {
     }
   }
 
-  /** True when the switch and the wire can take a frame that is there at `atPs`. */
-  hasRoom(atPs: Ps): boolean {
-    return this.#freePs - atPs <= BACKLOG_PS && this.wire.hasRoom(atPs);
+  /** True when the switch and the wire can take a frame. */
+  hasRoom(nowPs: Ps): boolean {
+    return this.hasCapacity(nowPs) && this.wire.hasRoom(nowPs);
   }
 
   /** True when only the switch itself is asked: a full wire loses its frames, as for frames that come from it. */
-  hasCapacity(atPs: Ps): boolean {
-    return this.#freePs - atPs <= BACKLOG_PS;
+  hasCapacity(nowPs: Ps): boolean {
+    return this.#freePs - nowPs <= BACKLOG_PS;
   }
 
   /** Extracts the key of a frame into `key` and `hash` and looks it up: the flow, or -1. */

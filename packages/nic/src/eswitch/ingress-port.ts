@@ -41,12 +41,13 @@ export class IngressPort implements FramePort, TimerOwner, FrameSupplier {
 
   input(offset: number, length: number, meta: FrameMeta, atPs: Ps, owned: boolean): boolean {
     const eswitch = this.#eswitch;
-    if (this.#lossy ? !eswitch.hasCapacity(atPs) : !eswitch.hasRoom(atPs)) {
+    const now = this.#nic.now();
+    if (this.#lossy ? !eswitch.hasCapacity(now) : !eswitch.hasRoom(now)) {
       if (!this.#lossy) return false;
       this.#nic.drop('eswitch-overload');
       return true;
     }
-    const flow = eswitch.lookup(offset, length, this.#number, this.#nic.now());
+    const flow = eswitch.lookup(offset, length, this.#number, now);
     if (flow >= 0 && this.#hold.count === 0) {
       eswitch.forward(flow, offset, length, meta, atPs, owned, this.#extraPs);
       return true;

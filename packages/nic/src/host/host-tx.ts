@@ -200,6 +200,8 @@ export class HostTx implements TimerOwner, FrameSupplier {
     meta.wireLength = 0;
     const first = packets.firstSegment[i];
     const count = packets.segmentCount[i];
+    // a frame that waited for room takes part from now on
+    const at = Math.max(this.#atPs[i], this.#nic.now() - this.#nic.constants.batchWindowPs);
     const plain = count === 1 && (meta.flags | meta.gsoType) === 0;
     let to = this.#staging + HEADROOM_BYTES;
     for (let s = 0; s < count; s++) {
@@ -209,11 +211,11 @@ export class HostTx implements TimerOwner, FrameSupplier {
         this.#nic.drop('unmapped');
         return true;
       }
-      if (plain) return this.#port.input(from, length, meta, this.#atPs[i], false);
+      if (plain) return this.#port.input(from, length, meta, at, false);
       arena.u8.copyWithin(to, from, from + packets.segmentLength[place]);
       to += packets.segmentLength[place];
     }
-    return this.#port.input(this.#staging + HEADROOM_BYTES, length, meta, this.#atPs[i], true);
+    return this.#port.input(this.#staging + HEADROOM_BYTES, length, meta, at, true);
   }
 
   #stop(): void {

@@ -197,9 +197,16 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
         return true;
       }
     }
-    const at = window.atPs[i];
+    // a frame that waited for room takes part from now on
+    const at = Math.max(window.atPs[i], this.#nic.now() - this.#nic.constants.batchWindowPs);
     if (recorder.sampled(meta.packet)) {
-      recorder.eventAt(at, stages.dmaRead, meta.packet, window.address[first], window.readableBytes[i]);
+      recorder.eventAt(
+        window.atPs[i],
+        stages.dmaRead,
+        meta.packet,
+        window.address[first],
+        window.readableBytes[i],
+      );
     }
     const owned = (meta.flags | meta.gsoType) !== 0;
     let offset = owned ? -1 : this.#contiguous(i, headerBytes);
