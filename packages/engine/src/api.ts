@@ -228,7 +228,7 @@ export interface RunPlan {
   channels: ChannelPlan[];
   /** Packets whose number is a multiple of `stride` are sampled; 0: none. */
   sampling: { stride: number };
-  /** Costs and busy time count from this moment (start of traffic); before it is set-up. */
+  /** Costs, busy time and counters count from this moment (start of traffic); before it is set-up. */
   accountFromPs: Ps;
   /** `memory` channels inside one process: true keeps a replica per service, fed by publications only. */
   copyMode: boolean;

@@ -427,6 +427,7 @@ export class VirtualCore implements CoreContext, Reader {
     this.#usefulPs = 0;
     this.#barrierPs = 0;
     this.#runs = 0;
+    for (const counter of this.#counters.values()) counter.value = 0;
   }
 }
 

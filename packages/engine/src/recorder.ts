@@ -86,13 +86,19 @@ export class LogWriter {
   }
 }
 
-/** One core's recorder: run records and the events inside them. */
+/**
+ * One core's recorder: run records and the events inside them. A run that recorded nothing leaves a record only
+ * when packets are sampled and it found something to do.
+ */
 export class CoreRecorder implements Recorder {
   readonly #log: LogWriter;
   readonly #core: number;
   readonly #stride: number;
   readonly #clock: { nowPs: Ps };
   readonly #keeps: boolean;
+  #task = 0;
+  #startPs: Ps = 0;
+  /** Place of the record of the run under way, -1 while it has none. */
   #runAt = -1;
   #runRecords = 0;
 
@@ -113,7 +119,8 @@ export class CoreRecorder implements Recorder {
   }
 
   eventAt(at: Ps, stage: number, packet: number, address: number, length: number): void {
-    if (!this.#keeps) return;
+    if (!this.#keeps || (packet < 0 && this.#stride === 0)) return;
+    if (this.#runAt < 0) this.#open();
     this.#log.append(
       RECORD_EVENT,
       at,
@@ -128,37 +135,41 @@ export class CoreRecorder implements Recorder {
 
   note(stage: number, text: string, a: number, b: number): void {
     if (!this.#keeps) return;
+    if (this.#runAt < 0) this.#open();
     const log = this.#log;
     log.append(RECORD_NOTE, this.#clock.nowPs, NO_PACKET, stage, this.#core, a, b, log.string(text));
   }
 
-  /** Opens the record of a run. */
+  /** A run begins; its record is written when there is something to put into it. */
   begin(task: number, startPs: Ps): void {
-    if (!this.#keeps) return;
-    this.#runRecords = this.#log.records;
-    this.#runAt = this.#log.append(RECORD_RUN, startPs, NO_PACKET, task, this.#core, 0, 0, 0);
+    this.#task = task;
+    this.#startPs = startPs;
   }
 
-  /** Completes it; a run that did nothing and recorded nothing leaves no record. */
+  /** Completes the record of the run, if it gets one. */
   end(startPs: Ps, result: TaskResult, worthKeeping: boolean): void {
-    if (!this.#keeps) return;
-    const log = this.#log;
-    const inside = log.records - this.#runRecords - 1;
-    if (inside === 0 && !worthKeeping) {
-      log.used = this.#runAt;
-      log.records--;
-      return;
+    if (this.#runAt < 0) {
+      if (!worthKeeping || !this.#keeps || this.#stride === 0) return;
+      this.#open();
     }
+    const log = this.#log;
     const duration = this.#clock.nowPs - startPs;
     const high = Math.floor(duration / 4294967296);
     log.view.setUint32(this.#runAt + RECORD.address, duration - high * 4294967296, true);
     log.view.setUint32(this.#runAt + RECORD.address + 4, high, true);
-    log.view.setUint32(this.#runAt + RECORD.length, inside, true);
+    log.view.setUint32(this.#runAt + RECORD.length, log.records - this.#runRecords - 1, true);
     log.view.setUint16(this.#runAt + RECORD.text, result, true);
+    this.#runAt = -1;
     log.flushWhenFull();
   }
 
   stage(name: string): number {
     return this.#keeps ? this.#log.string(name) : 0;
+  }
+
+  #open(): void {
+    const log = this.#log;
+    this.#runRecords = log.records;
+    this.#runAt = log.append(RECORD_RUN, this.#startPs, NO_PACKET, this.#task, this.#core, 0, 0, 0);
   }
 }

@@ -52,6 +52,7 @@ export const CONSTANTS: Record<string, number> = {
   'flow.idleTimeoutNs': 1e10,
   'station.turnaroundNs': 1000,
   'run.trafficStartNs': 2_000_000,
+  'run.learningNs': 0,
 };
 
 /** Costs for tests: 5 ns per operation. */

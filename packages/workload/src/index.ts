@@ -18,6 +18,7 @@ export {
   TABLE_ENTRIES,
 } from './guest-memory.ts';
 export { type GuestRole, roleOf, sendsFrames } from './guest-roles.ts';
+export { LEARNING_PACKET, learningFrame } from './learning-frame.ts';
 export {
   FCS_BYTES,
   frameBytesWithFcs,

@@ -1,5 +1,5 @@
 import { type CoreContext, emptyFrameMeta, type FrameMeta, type Ps } from '@vhostlab/engine';
-import type { FrameSource } from '@vhostlab/workload';
+import { type FrameSource, LEARNING_PACKET } from '@vhostlab/workload';
 import type { WireSender } from '../wire.ts';
 import type { Sink } from './sink.ts';
 import { FRAME_BYTES } from './source.ts';
@@ -35,6 +35,7 @@ export class Requester {
 
   /** Takes a frame that arrived at `atPs`. */
   answer(offset: number, length: number, packet: number, atPs: Ps): void {
+    if (packet === LEARNING_PACKET) return;
     if (!this.#waiting || packet !== this.#source.packet) {
       this.#context.counter('drop.unexpected').value++;
       return;

@@ -1,5 +1,5 @@
 import type { CoreContext, Ps } from '@vhostlab/engine';
-import { FrameHasher } from '@vhostlab/workload';
+import { FrameHasher, LEARNING_PACKET } from '@vhostlab/workload';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 
 const NS = 1000;
@@ -40,6 +40,7 @@ export class Sink {
 
   /** Takes the frame at `offset`, which arrived at `atPs`. */
   take(u8: Uint8Array, offset: number, length: number, packet: number, bornPs: Ps, atPs: Ps): void {
+    if (packet === LEARNING_PACKET) return;
     this.#delivered.value++;
     this.#bytes.value += length;
     const queues = this.#hashers.length;

@@ -2,13 +2,20 @@ import {
   type CoreContext,
   type CoreModule,
   DONE,
+  emptyFrameMeta,
   IDLE,
   type LinkEnd,
   type Ps,
   type Task,
   type TaskResult,
 } from '@vhostlab/engine';
-import { createSource, type FrameSource, type TrafficSpec } from '@vhostlab/workload';
+import {
+  createSource,
+  type FrameSource,
+  LEARNING_PACKET,
+  learningFrame,
+  type TrafficSpec,
+} from '@vhostlab/workload';
 import { arrivalPs, WireSender } from '../wire.ts';
 import { Requester } from './requester.ts';
 import { Sink } from './sink.ts';
@@ -77,6 +84,38 @@ class Receiver implements Task {
   }
 }
 
+/** Sends the learning frame before the stream starts. */
+class Learner implements Task {
+  readonly name = 'station.learner';
+  readonly #context: CoreContext;
+  readonly #wire: WireSender;
+  readonly #atPs: Ps;
+  readonly #length: number;
+  readonly #buffer: number;
+  #sent = false;
+
+  constructor(context: CoreContext, wire: WireSender, frame: Uint8Array, atPs: Ps) {
+    this.#context = context;
+    this.#wire = wire;
+    this.#atPs = atPs;
+    this.#length = frame.length;
+    this.#buffer = context.arena.alloc(frame.length);
+    context.arena.u8.set(frame, this.#buffer);
+  }
+
+  run(): TaskResult {
+    if (this.#sent) return IDLE;
+    if (this.#context.now() < this.#atPs) {
+      this.#context.wakeAt(this.#atPs);
+      return IDLE;
+    }
+    this.#sent = true;
+    const meta = { ...emptyFrameMeta(), packet: LEARNING_PACKET };
+    this.#wire.send(this.#buffer, this.#length, meta, this.#atPs);
+    return IDLE;
+  }
+}
+
 /** Core module `nic/station`: the far end of the wire. */
 export const stationModule: CoreModule = {
   create(context: CoreContext, config: StationConfig): void {
@@ -85,6 +124,10 @@ export const stationModule: CoreModule = {
     const wire = new WireSender(context.link('wire'), config.rateGbps, windowPs);
     const source = config.sends || config.transacts ? sourceOf(config) : undefined;
     const sink = config.receives || config.transacts ? new Sink(context, config.queues) : undefined;
+    const learnPs = Math.round(context.constant('run.learningNs') * PS_PER_NS);
+    if (source !== undefined && learnPs > 0) {
+      context.addTask(new Learner(context, wire, learningFrame(config.traffic), startPs - learnPs));
+    }
     let requester: Requester | undefined;
     if (config.transacts && source !== undefined && sink !== undefined) {
       const turnaroundPs = Math.round(context.constant('station.turnaroundNs') * PS_PER_NS);
