@@ -46,6 +46,9 @@ export class FrameFeeder {
   readonly #segmenter: Segmenter;
   #scratch = -1;
   #has: boolean;
+  /** Sent ahead of the stream, until then not undefined. */
+  #learning: Uint8Array | undefined;
+  readonly #learnPs: Ps;
   /** Frames that the source gave so far: numbers its packets. */
   #index = 0;
   #bornPs: Ps = 0;
@@ -66,6 +69,9 @@ export class FrameFeeder {
       ...(config.capture === undefined ? {} : { capture: Buffer.from(config.capture, 'base64') }),
     });
     this.#startPs = context.constant('run.trafficStartNs') * 1000;
+    const learningPs = context.constant('run.learningNs') * 1000;
+    this.#learnPs = this.#startPs - learningPs;
+    this.#learning = learningPs > 0 ? learningFrame(traffic) : undefined;
     this.#offered = context.counter('frames.offered');
     this.#offeredBytes = context.counter('bytes.offered');
     this.#segmenter = new Segmenter(context.arena.u8);
@@ -80,6 +86,7 @@ export class FrameFeeder {
 
   /** Moment from which the next frame may depart. */
   get nextPs(): Ps {
+    if (this.#learning !== undefined) return this.#learnPs;
     if (this.#segmenter.index < this.#segmenter.count) return 0;
     return this.#has ? this.#startPs + this.#source.atPs : Number.POSITIVE_INFINITY;
   }
@@ -96,6 +103,10 @@ export class FrameFeeder {
     work.checksums = 0;
     work.checksumBytes = 0;
     this.#port.tx.begin();
+    if (this.#learning !== undefined && now >= this.#learnPs) {
+      this.#learn(this.#learning, now);
+      return work.frames;
+    }
     const { offload } = this.#source;
     while (work.frames < max && this.nextPs <= now) {
       const cut = offload.gsoType !== GSO_NONE && !this.#wholeSegments;
@@ -104,6 +115,21 @@ export class FrameFeeder {
       if (!added) break;
     }
     return work.frames;
+  }
+
+  #learn(frame: Uint8Array, now: Ps): void {
+    const { tx, pool, base } = this.#port;
+    const buffer = tx.hasRoom(1) ? pool.takeSmall() : -1;
+    if (buffer < 0) return;
+    const { u8, u32 } = this.#context.arena;
+    const frameAt = base + pool.gpa[buffer];
+    u8.set(frame, frameAt);
+    this.#plainHeader(u32, frameAt);
+    if (!tx.add(buffer, frame.length, LEARNING_PACKET, now))
+      throw new Error('the transmit queue lost its room');
+    this.#learning = undefined;
+    this.work.frames++;
+    this.work.bytes += frame.length;
   }
 
   #addFrame(large: boolean, now: Ps): boolean {

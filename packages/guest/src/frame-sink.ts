@@ -8,7 +8,7 @@ import {
   readHeader,
   Segmenter,
 } from '@vhostlab/virtio-net';
-import { FrameHasher } from '@vhostlab/workload';
+import { FrameHasher, LEARNING_PACKET } from '@vhostlab/workload';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { GuestPort } from './guest-port.ts';
 import { HEADER_BYTES, type RxPath } from './rx-path.ts';
@@ -64,7 +64,10 @@ export class FrameSink {
     const now = this.#context.now();
     const { u8 } = this.#context.arena;
     const { base, pool } = this.#port;
+    let counted = 0;
     for (let i = 0; i < rx.count; i++) {
+      if (rx.packet[i] === LEARNING_PACKET) continue;
+      counted++;
       const buffer = rx.buffer[i];
       const header = base + pool.gpa[buffer] - HEADER_BYTES;
       const plain =
@@ -73,7 +76,7 @@ export class FrameSink {
       else this.#takeOffloaded(buffer, header, rx.length[i]);
       this.#latency.recordValue(Math.max(0, Math.round((now - rx.bornPs[i]) / 1000)));
     }
-    if (rx.count === 0) return;
+    if (counted === 0) return;
     if (now < this.#firstPs) this.#firstPs = now;
     this.#lastPs = now;
   }

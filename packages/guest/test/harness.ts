@@ -21,6 +21,7 @@ export const testProfile: CompiledProfile = {
   perBytePs: new Float64Array(OPS.length).fill(50),
   constants: new Map([
     ['run.trafficStartNs', START_NS],
+    ['run.learningNs', 0],
     ['guest.bootNs', 1_000_000],
     ['guest.burst', 32],
     ['guest.txBatch', 16],
