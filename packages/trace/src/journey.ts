@@ -68,23 +68,17 @@ export function packetJourney(section: EventLogSection, packet: number): Journey
   return packetJourneys(section).find((journey) => journey.packet === packet);
 }
 
+/** A journey with fewer steps than this share of the longest ended early: the packet was dropped. */
+const COMPLETE = 0.75;
+
 /**
- * The journey that stands for all: the median by total time (the lower one of two) among those that end in the
- * most frequent last stage, so that a dropped packet never represents delivered ones. Undefined for no journey.
+ * The journey that stands for all: the median by total time (the lower one of two) among those that got as far
+ * as any, so that a dropped packet never represents delivered ones. Undefined for no journey.
  */
 export function representativeJourney(journeys: readonly Journey[]): Journey | undefined {
-  const ends = new Map<string, number>();
-  for (const journey of journeys) {
-    const stage = lastStage(journey);
-    ends.set(stage, (ends.get(stage) ?? 0) + 1);
-  }
-  const [commonEnd] = [...ends].sort(([x, n], [y, m]) => m - n || (x < y ? -1 : 1))[0] ?? [];
+  const longest = Math.max(0, ...journeys.map(({ steps }) => steps.length));
   const complete = journeys
-    .filter((journey) => lastStage(journey) === commonEnd)
+    .filter(({ steps }) => steps.length >= longest * COMPLETE)
     .sort((x, y) => x.endPs - x.startPs - (y.endPs - y.startPs) || x.packet - y.packet);
   return complete[(complete.length - 1) >> 1];
-}
-
-function lastStage(journey: Journey): string {
-  return journey.steps[journey.steps.length - 1].stage;
 }

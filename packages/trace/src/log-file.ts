@@ -98,24 +98,42 @@ function mergeSection(
   write: (bytes: Uint8Array) => void,
 ): void {
   const cursors = section.parts.map((part) => open(part, numberOf)).filter((cursor) => !cursor.done);
+  writeBeginning(cursors, write);
   let out = new Uint8Array(256 * RECORD_BYTES);
   let used = 0;
-  while (cursors.length > 0) {
-    let best = cursors[0];
-    for (const cursor of cursors) if (before(cursor, best)) best = cursor;
-    const records = 1 + best.view.getUint32(best.at + RECORD.length, true);
-    if (used + records * RECORD_BYTES > out.length) {
+  for (;;) {
+    let best: Cursor | undefined;
+    for (const cursor of cursors) {
+      if (!cursor.done && (best === undefined || before(cursor, best))) best = cursor;
+    }
+    if (best === undefined) break;
+    const bytes = runBytes(best);
+    if (used + bytes > out.length) {
       write(out.subarray(0, used));
       used = 0;
-      if (records * RECORD_BYTES > out.length) out = new Uint8Array(records * RECORD_BYTES);
+      if (bytes > out.length) out = new Uint8Array(bytes);
     }
-    copyRun(best, records, out, used);
-    used += records * RECORD_BYTES;
-    best.at += records * RECORD_BYTES;
-    settle(best);
-    if (best.done) cursors.splice(cursors.indexOf(best), 1);
+    takeRun(best, bytes, out, used);
+    used += bytes;
   }
   write(out.subarray(0, used));
+}
+
+/**
+ * Runs at moment 0 by core. Cores are created one after the other before any of them runs, all at that moment,
+ * so only there a part is not in the order of (start, core).
+ */
+function writeBeginning(cursors: readonly Cursor[], write: (bytes: Uint8Array) => void): void {
+  const runs: { core: number; bytes: Uint8Array }[] = [];
+  for (const cursor of cursors) {
+    while (!cursor.done && cursor.startLow === 0 && cursor.startHigh === 0) {
+      const bytes = new Uint8Array(runBytes(cursor));
+      const core = cursor.core;
+      takeRun(cursor, bytes.length, bytes, 0);
+      runs.push({ core, bytes });
+    }
+  }
+  for (const { bytes } of runs.sort((x, y) => x.core - y.core)) write(bytes);
 }
 
 function open(part: LogPart, numberOf: ReadonlyMap<string, number>): Cursor {
@@ -162,15 +180,22 @@ function before(x: Cursor, y: Cursor): boolean {
   return x.core < y.core;
 }
 
-function copyRun(cursor: Cursor, records: number, out: Uint8Array, to: number): void {
-  out.set(cursor.bytes.subarray(cursor.at, cursor.at + records * RECORD_BYTES), to);
+/** Bytes of the run at the cursor with all its records. */
+function runBytes({ view, at }: Cursor): number {
+  return (1 + view.getUint32(at + RECORD.length, true)) * RECORD_BYTES;
+}
+
+/** Copies the run at the cursor with the numbers of the merged strings, and moves on. */
+function takeRun(cursor: Cursor, bytes: number, out: Uint8Array, to: number): void {
+  out.set(cursor.bytes.subarray(cursor.at, cursor.at + bytes), to);
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-  for (let i = 0; i < records; i++) {
-    const at = to + i * RECORD_BYTES;
+  for (let at = to; at < to + bytes; at += RECORD_BYTES) {
     view.setUint16(at + RECORD.stage, cursor.numbers[view.getUint16(at + RECORD.stage, true)], true);
     view.setUint16(at + RECORD.core, cursor.numbers[view.getUint16(at + RECORD.core, true)], true);
     if (view.getUint16(at + RECORD.kind, true) === RECORD_NOTE) {
       view.setUint16(at + RECORD.text, cursor.numbers[view.getUint16(at + RECORD.text, true)], true);
     }
   }
+  cursor.at += bytes;
+  settle(cursor);
 }

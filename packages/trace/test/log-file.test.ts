@@ -60,6 +60,22 @@ describe('event log', () => {
     );
   });
 
+  it('puts the creation of cores, all at moment 0, in the same order wherever they are', () => {
+    const at = (core: string, task: string): Run => ({ core, task, startPs: 0, endPs: 0, entries: [] });
+    const [createdA, createdB, ranA, ranB] = [at('a', 'core'), at('b', 'core'), at('a', 't'), at('b', 't')];
+    const later: Run = { core: 'a', task: 't', startPs: 7, endPs: 8, entries: [] };
+    const together = merged({ name: 's', parts: [partOf([createdA, createdB, ranA, ranB, later])] });
+    const apart = merged({ name: 's', parts: [partOf([createdB, ranB]), partOf([createdA, ranA, later])] });
+    expect(Buffer.compare(together, apart)).toBe(0);
+    expect([...readLog(together).sections[0].read()].map(({ core, stage }) => core + stage)).toEqual([
+      'acore',
+      'at',
+      'bcore',
+      'bt',
+      'at',
+    ]);
+  });
+
   it('gives back every record of every section', () => {
     fc.assert(
       fc.property(fc.array(runs, { minLength: 1, maxLength: 3 }), (sections) => {
