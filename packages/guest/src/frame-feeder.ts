@@ -1,6 +1,12 @@
 import type { CoreContext, Counter, Ps } from '@vhostlab/engine';
 import { completeChecksum, GSO_NONE, Segmenter, writeHeader } from '@vhostlab/virtio-net';
-import { createSource, type FrameSource, SEGMENT_BYTES } from '@vhostlab/workload';
+import {
+  createSource,
+  type FrameSource,
+  LEARNING_PACKET,
+  learningFrame,
+  SEGMENT_BYTES,
+} from '@vhostlab/workload';
 import type { GuestPort } from './guest-port.ts';
 import { HEADER_BYTES } from './rx-path.ts';
 
