@@ -36,7 +36,8 @@ function median(values: readonly number[]): number {
 }
 
 /**
- * `npm run bench -- sim [--packets N] [--rounds N] [--backend NAME] [--workload NAME] [--execution rtc|pipeline]`:
+ * `npm run bench -- sim [--packets N] [--rounds N] [--backend NAME] [--workload NAME] [--execution rtc|pipeline] [--ring
+ * split|packed] [--rate R]`:
  * simulated packets per second of wall clock, embedded, no packet sampled. Set-up of the scenario and collection of its
  * results are part of the time.
  */
@@ -50,6 +51,7 @@ export async function main(args: string[]): Promise<void> {
       workload: { type: 'string', default: 'pvp' },
       execution: { type: 'string', default: 'rtc' },
       ring: { type: 'string', default: 'split' },
+      rate: { type: 'string' },
     },
   });
   const packets = Number(values.packets);
@@ -67,6 +69,7 @@ export async function main(args: string[]): Promise<void> {
     execution: values.execution,
     ring: values.ring,
     samples: 0,
+    ...(values.rate === undefined ? {} : { rate: values.rate }),
   });
   const text = readFileSync(PROFILE, 'utf8');
   const profile = parseCostProfile(text, 'reference.yaml');
