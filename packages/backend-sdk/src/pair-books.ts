@@ -78,13 +78,19 @@ export class PairBooks {
     this.#usedCount = 0;
   }
 
-  /** Records `stage` for the sampled ones of `count` frames: place in the arena and length. */
-  events(pool: PacketPool, indices: Uint32Array, count: number, stage: number): void {
+  /** Records `stage` for the sampled ones of `count` frames: guest address and length. */
+  events(
+    pool: PacketPool,
+    indices: Uint32Array,
+    addresses: Float64Array,
+    count: number,
+    stage: number,
+  ): void {
     const { recorder } = this.#context;
     for (let i = 0; i < count; i++) {
       const index = indices[i];
       const packet = pool.packet[index];
-      if (recorder.sampled(packet)) recorder.event(stage, packet, pool.offset[index], pool.length[index]);
+      if (recorder.sampled(packet)) recorder.event(stage, packet, addresses[i], pool.length[index]);
     }
   }
 }

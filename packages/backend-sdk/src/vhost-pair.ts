@@ -69,6 +69,8 @@ export class VhostPair {
   #packed = false;
   /** Frames of the last `enqueue` that found buffers, by pool index. */
   readonly #placed = new Uint32Array(BURST);
+  /** Guest addresses of the frames of the last burst. */
+  readonly #addresses = new Float64Array(BURST);
   readonly #books: PairBooks;
   /** Called after rings or memory changed. */
   onChange: () => void = () => undefined;
@@ -125,13 +127,14 @@ export class VhostPair {
       pool.packet[index] = this.end.tagPacket(1, slot);
       pool.bornPs[index] = this.end.tagBornPs(1, slot);
       bytes += frameBytes;
+      this.#addresses[count] = batch.address[first];
       out[count++] = index;
       this.#books.noteUsed(VECTOR_TX, pool.packet[index]);
     }
     this.#txUnpublished += chains;
     meter.charge(this.#books.copy, count, bytes);
     this.#tlb.charge();
-    this.#books.events(pool, out, count, this.#books.stages.copy);
+    this.#books.events(pool, out, this.#addresses, count, this.#books.stages.copy);
     return count;
   }
 
@@ -208,6 +211,7 @@ export class VhostPair {
       writeHeader(arena.u8, this.#headerAt, this.#headerBytes, this.#fields, buffers);
       this.#merge.place(arena, batch, at, this.#headerAt, pool.offset[index], length);
       const packet = pool.packet[index];
+      this.#addresses[placed] = batch.address[batch.firstSegment[at]];
       for (let b = 0; b < buffers; b++) {
         const written = this.#merge.written[b];
         this.#touchWritten(batch, at, written);
@@ -226,10 +230,10 @@ export class VhostPair {
       Math.max(chainsUsed, fetched),
       0,
     );
-    this.#books.events(pool, this.#placed, placed, this.#books.stages.fetch);
+    this.#books.events(pool, this.#placed, this.#addresses, placed, this.#books.stages.fetch);
     meter.charge(this.#books.copy, placed, bytes);
     this.#tlb.charge();
-    this.#books.events(pool, this.#placed, placed, this.#books.stages.copy);
+    this.#books.events(pool, this.#placed, this.#addresses, placed, this.#books.stages.copy);
     pool.freeBulk(indices, 0, taken);
     return taken;
   }

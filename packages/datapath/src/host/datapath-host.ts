@@ -193,7 +193,12 @@ export class DatapathHost {
     const waiting = { ticket: this.#switch.request(METHOD_UPCALL, body), index, key, hash };
     const { recorder } = this.#context;
     if (recorder.sampled(pool.packet[index])) {
-      recorder.event(this.#stageUpcall, pool.packet[index], pool.offset[index], pool.length[index]);
+      recorder.event(
+        this.#stageUpcall,
+        pool.packet[index],
+        pool.offset[index] - pool.base,
+        pool.length[index],
+      );
     }
     if (this.#holds) return waiting;
     this.#waiting.push(waiting);
@@ -220,7 +225,7 @@ export class DatapathHost {
     const partial = (pool.flags[index] & 1) !== 0;
     const outputs = executor.execute(program, pool.offset[index], pool.length[index], headroom, partial);
     if (recorder.sampled(packet)) {
-      recorder.event(this.#stageActions, packet, pool.offset[index], outputs);
+      recorder.event(this.#stageActions, packet, pool.offset[index] - pool.base, outputs);
     }
     if (outputs === 0) {
       this.#dropAction.value++;
@@ -251,7 +256,9 @@ export class DatapathHost {
     for (let i = 0; i < this.#count; i++) {
       const index = this.#burst[i];
       const packet = pool.packet[index];
-      if (recorder.sampled(packet)) recorder.event(stage, packet, pool.offset[index], pool.length[index]);
+      if (!recorder.sampled(packet)) continue;
+      // places in the pool, because those in the arena differ between processes
+      recorder.event(stage, packet, pool.offset[index] - pool.base, pool.length[index]);
     }
   }
 
