@@ -85,11 +85,6 @@ export class FrameFeeder {
     this.#has = this.#source.next();
   }
 
-  /** Nothing is left to send. */
-  get finished(): boolean {
-    return !this.#has && this.#segmenter.index === this.#segmenter.count;
-  }
-
   /** Moment from which the next frame may depart. */
   get nextPs(): Ps {
     if (this.#learning !== undefined) return this.#learnPs;

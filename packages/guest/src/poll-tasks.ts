@@ -15,6 +15,7 @@ export class PollSource implements Task {
   readonly #opAlloc: number;
   readonly #opEmpty: number;
   readonly #charges: FeederCharges;
+  readonly #stageAlloc: number;
   #opened = false;
 
   constructor(port: GuestPort) {
@@ -25,6 +26,7 @@ export class PollSource implements Task {
     this.#burst = Math.min(BURST_LIMIT, port.context.constant('guest.burst'));
     this.#opAlloc = port.context.op('guest.mbuf_alloc');
     this.#opEmpty = port.context.op('guest.poll_empty');
+    this.#stageAlloc = port.context.stage('guest.skb_alloc');
   }
 
   run(): TaskResult {
@@ -42,6 +44,7 @@ export class PollSource implements Task {
     if (frames > 0) {
       context.meter.charge(this.#opAlloc, frames, 0);
       this.#charges.charge(this.#feeder);
+      port.tx.sampled.record(context.recorder, this.#stageAlloc);
       port.tx.publish();
       return BARRIER;
     }
@@ -66,6 +69,7 @@ export class PollReceiver implements Task {
   readonly #opForward: number;
   readonly #opChecksum: number;
   readonly #stagePoll: number;
+  readonly #stageDeliver: number;
   #opened = false;
 
   constructor(port: GuestPort, role: 'sink' | 'forward' | 'respond') {
@@ -81,11 +85,12 @@ export class PollReceiver implements Task {
     this.#opForward = context.op('guest.forward');
     this.#opChecksum = context.op('guest.checksum');
     this.#stagePoll = context.stage('guest.napi_poll');
+    this.#stageDeliver = context.stage('guest.skb_deliver');
   }
 
   run(): TaskResult {
     const port = this.#port;
-    const { meter, recorder } = this.#context;
+    const { meter } = this.#context;
     if (!this.#opened) {
       this.#opened = true;
       silence(port);
@@ -101,11 +106,7 @@ export class PollReceiver implements Task {
       return reclaimed > 0 ? DONE : IDLE;
     }
     port.tlb.charge();
-    for (let i = 0; i < rx.count; i++) {
-      if (recorder.sampled(rx.packet[i])) {
-        recorder.event(this.#stagePoll, rx.packet[i], port.pool.gpa[rx.buffer[i]], rx.length[i]);
-      }
-    }
+    this.#record(this.#stagePoll);
     if (this.#forwarder !== undefined) {
       this.#forwarder.take(rx);
       meter.charge(this.#opForward, rx.count, 0);
@@ -113,6 +114,7 @@ export class PollReceiver implements Task {
       if (checksums > 0) meter.charge(this.#opChecksum, checksums, checksumBytes);
       tx.publish();
     } else {
+      this.#record(this.#stageDeliver);
       this.#sink?.take(rx);
       for (let i = 0; i < rx.count; i++) port.pool.free(rx.buffer[i]);
     }
@@ -120,6 +122,16 @@ export class PollReceiver implements Task {
     rx.refill();
     rx.publish();
     return BARRIER;
+  }
+
+  /** One event of every sampled frame of the burst. */
+  #record(stage: number): void {
+    const { rx, pool } = this.#port;
+    const { recorder } = this.#context;
+    for (let i = 0; i < rx.count; i++) {
+      if (!recorder.sampled(rx.packet[i])) continue;
+      recorder.event(stage, rx.packet[i], pool.gpa[rx.buffer[i]], rx.length[i]);
+    }
   }
 }
 

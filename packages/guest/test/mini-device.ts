@@ -13,6 +13,7 @@ import {
   FeatureSet,
   gather,
   NO_OFFLOAD,
+  type PciQueue,
   RxMerge,
   readHeader,
   Segmenter,
@@ -40,6 +41,8 @@ export interface DeviceConfig {
   violation?: 'id' | 'length' | 'jump';
   /** Refuses this request. */
   refuses?: string;
+  /** Has no control channel: somebody calls `attach`. */
+  direct?: boolean;
 }
 
 export interface DeviceResult {
@@ -104,10 +107,20 @@ export class MiniDevice implements Task {
       this.#source = createSource(config.produces, { shard: config.queue, shards: config.queues });
       this.#has = this.#source.next();
     }
-    context.control('vhost').onRequest((_method, body, reply) => {
+    if (config.direct !== true) this.#listen();
+    context.onCollect('device', () => ({
+      ...this.#result,
+      sha256: this.#hasher.digest(),
+      frames: this.#hasher.frames,
+      faults: this.#space.faultCounts(),
+    }));
+  }
+
+  #listen(): void {
+    this.#context.control('vhost').onRequest((_method, body, reply) => {
       const { request } = fromBinary(vhostV1.VhostRequestSchema, body);
       this.#result.requests.push(request.case ?? 'nothing');
-      const isRefused = request.case === config.refuses;
+      const isRefused = request.case === this.#config.refuses;
       const answer = isRefused ? undefined : this.#serve(request);
       const message = {
         ...(isRefused ? { error: 22, reason: 'refused by the test' } : {}),
@@ -118,12 +131,23 @@ export class MiniDevice implements Task {
         toBinary(vhostV1.VhostReplySchema, create(vhostV1.VhostReplySchema, message)),
       );
     });
-    context.onCollect('device', () => ({
-      ...this.#result,
-      sha256: this.#hasher.digest(),
-      frames: this.#hasher.frames,
-      faults: this.#space.faultCounts(),
-    }));
+  }
+
+  /** Starts the rings of a driver that has set them up in registers; memory is mapped as it is. */
+  attach(features: FeatureSet, bytes: number, rings: readonly PciQueue[]): void {
+    const base = this.#context.window(`guest${this.#config.guest}`);
+    this.#features = features;
+    this.#space.map(0, bytes, base, PERMISSION_RW);
+    this.#user.map(0, bytes, base, PERMISSION_RW);
+    for (const { index, size, descriptorArea, driverArea, deviceArea } of rings) {
+      this.#setVring({
+        index,
+        num: size,
+        descriptorAddr: BigInt(descriptorArea),
+        driverAddr: BigInt(driverArea),
+        deviceAddr: BigInt(deviceArea),
+      });
+    }
   }
 
   #serve(request: vhostV1.VhostRequest['request']) {
@@ -151,7 +175,9 @@ export class MiniDevice implements Task {
     return undefined;
   }
 
-  #setVring(ring: vhostV1.SetVring): void {
+  #setVring(
+    ring: Pick<vhostV1.SetVring, 'index' | 'num' | 'descriptorAddr' | 'driverAddr' | 'deviceAddr'>,
+  ): void {
     const { arena } = this.#context;
     const place = (address: bigint) => {
       const at = this.#user.translate(Number(address), 4, 3);

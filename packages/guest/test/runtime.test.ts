@@ -39,6 +39,15 @@ describe('events', () => {
     expect(stagesOf(outcome, 4)).toEqual(['kvm.inject', 'guest.napi_poll', 'guest.skb_deliver']);
   });
 
+  it('follow a packet through polling guests', () => {
+    const out = run(scenario({ traffic: traffic(40) }), { stride: 1 });
+    expect(stagesOf(out, 4)).toEqual(['guest.skb_alloc', 'guest.vring_add', 'guest.tx_reclaim']);
+    const spec = traffic(40);
+    const config = scenario({ workload: 'rx', traffic: spec });
+    const into = run(config, { stride: 1, device: { produces: spec } });
+    expect(stagesOf(into, 4)).toEqual(['guest.napi_poll', 'guest.skb_deliver']);
+  });
+
   it('are kept for sampled packets only', () => {
     const outcome = run(scenario({ traffic: traffic(100) }), { stride: 10 });
     expect(stagesOf(outcome, 20)).toContain('guest.vring_add');

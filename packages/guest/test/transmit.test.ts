@@ -1,6 +1,6 @@
-import type { ScenarioConfig } from '@vhostlab/workload';
+import { LEARNING_PACKET, type ScenarioConfig } from '@vhostlab/workload';
 import { describe, expect, it } from 'vitest';
-import { ALL_FEATURES, run, scenario, traffic } from './harness.ts';
+import { ALL_FEATURES, run, scenario, testProfile, traffic } from './harness.ts';
 import { referenceOf } from './reference.ts';
 
 const RINGS: ScenarioConfig['ring'][] = ['split', 'packed'];
@@ -30,6 +30,17 @@ describe('a guest that transmits', () => {
     expect(outcome.device(0).frames).toBe(500);
     expect(outcome.device(0).calls).toBeGreaterThan(0);
     expect(outcome.core('guest0.vcpu0').ops['kvm.halt_wakeup'].count).toBeGreaterThan(1);
+  });
+
+  it('sends one frame ahead for tables to learn from, which counts nowhere', () => {
+    const constants = new Map([...testProfile.constants, ['run.learningNs', 1_000_000] as const]);
+    for (const guest of GUESTS) {
+      const config = scenario({ guest, traffic: traffic(50) });
+      const outcome = run(config, { profile: { ...testProfile, constants } });
+      const ahead = [LEARNING_PACKET, ...Array.from({ length: 50 }, (_, i) => i)];
+      expect(outcome.device(0).packets).toEqual(ahead);
+      expect(outcome.sum('frames.offered')).toBe(50);
+    }
   });
 
   it('keeps to the moments of a paced stream', () => {
