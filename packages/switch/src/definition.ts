@@ -3,7 +3,7 @@ import type { CoreModule } from '@vhostlab/engine';
 import type { ScenarioConfig } from '@vhostlab/workload';
 import { createBridge, switchHandler } from './handler.ts';
 import { switchLcore } from './lcore.ts';
-import { planSwitch } from './plan.ts';
+import { bridgePorts, planSwitch } from './plan.ts';
 
 /** Core modules of the switch service. */
 export const switchModules: ReadonlyMap<string, CoreModule> = new Map([
@@ -19,7 +19,7 @@ export const switchDefinition: ComponentDefinition<ScenarioConfig> = {
   capabilities: () => [],
   check: (config): ConfigFault[] => {
     try {
-      createBridge({ ports: [], datapaths: [], flows: config.flows });
+      createBridge({ ports: bridgePorts(config), datapaths: [], flows: config.flows });
       return [];
     } catch (error) {
       return [{ field: 'flows', summary: (error as Error).message }];

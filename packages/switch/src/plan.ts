@@ -10,6 +10,15 @@ const FIRST_GUEST_PORT = 10;
 
 const HANDLER = 'switch.handler';
 
+/** Ports of the bridge: the wire and every guest. */
+export function bridgePorts(config: ScenarioConfig): HandlerPort[] {
+  const guests = Array.from({ length: config.guests }, (_, guest) => ({
+    name: `guest${guest}`,
+    number: FIRST_GUEST_PORT + guest,
+  }));
+  return [{ name: 'wire', number: WIRE_PORT }, ...guests];
+}
+
 /** Cores that host a datapath of the bridge: those of other services but for a pipeline. */
 function datapathCores(config: ScenarioConfig): { core: string; kind: HandlerDatapath['kind'] }[] {
   const pairs = Array.from({ length: config.queues }, (_, pair) => pair);
@@ -33,12 +42,8 @@ function datapathCores(config: ScenarioConfig): { core: string; kind: HandlerDat
 /** The switch service's cores and its control channels to every datapath of the bridge. */
 export function planSwitch(config: ScenarioConfig): ComponentPlan {
   const datapaths = datapathCores(config);
-  const ports: HandlerPort[] = [{ name: 'wire', number: WIRE_PORT }];
-  for (let guest = 0; guest < config.guests; guest++) {
-    ports.push({ name: `guest${guest}`, number: FIRST_GUEST_PORT + guest });
-  }
   const handler: HandlerConfig = {
-    ports,
+    ports: bridgePorts(config),
     datapaths: datapaths.map(({ core: host, kind }) => ({ end: `upcall.${host}`, kind })),
     flows: config.flows,
   };
