@@ -24,6 +24,7 @@ export class PairBooks {
   readonly #usedPacket = new Float64Array(SAMPLED);
   readonly #usedVector = new Uint8Array(SAMPLED);
   #usedCount = 0;
+  #publishedCount = 0;
 
   constructor(context: CoreContext) {
     this.#context = context;
@@ -63,7 +64,7 @@ export class PairBooks {
     this.#context.counter(`violation.${violationName(queue.violation)}`).value = 1;
   }
 
-  /** Remembers a sampled packet for the event of its used entry; what does not fit before `usedEvents` has none. */
+  /** Remembers a sampled packet for the event of its used entry; what does not fit before `settle` has none. */
   noteUsed(vector: number, packet: number): void {
     if (this.#usedCount === SAMPLED || !this.#context.recorder.sampled(packet)) return;
     this.#usedPacket[this.#usedCount] = packet;
@@ -72,10 +73,28 @@ export class PairBooks {
 
   /** Records the used entries of sampled packets, which are published now. */
   usedEvents(): void {
-    for (let i = 0; i < this.#usedCount; i++) {
+    for (; this.#publishedCount < this.#usedCount; this.#publishedCount++) {
+      const i = this.#publishedCount;
       this.#context.recorder.event(this.stages.used, this.#usedPacket[i], this.#usedVector[i], 0);
     }
+  }
+
+  /** Records the call that announces what was published for `vector`: of the sampled packets, or of none. */
+  callEvents(vector: number): void {
+    const { recorder } = this.#context;
+    let found = false;
+    for (let i = 0; i < this.#publishedCount; i++) {
+      if (this.#usedVector[i] !== vector) continue;
+      recorder.event(this.stages.call, this.#usedPacket[i], vector, 0);
+      found = true;
+    }
+    if (!found) recorder.event(this.stages.call, -1, vector, 0);
+  }
+
+  /** Forgets what was published: the guest was called, or did not want it. */
+  settle(): void {
     this.#usedCount = 0;
+    this.#publishedCount = 0;
   }
 
   /** Records `stage` for the sampled ones of `count` frames: guest address and length. */

@@ -316,11 +316,12 @@ export class VhostPair {
     this.#callsDue = 0;
     if (due & (1 << VECTOR_RX)) this.#call(this.rx, VECTOR_RX);
     if (due & (1 << VECTOR_TX)) this.#call(this.tx, VECTOR_TX);
+    this.#books.settle();
   }
 
   #call(queue: DeviceQueue | undefined, vector: number): void {
     if (queue === undefined) return;
-    const { meter, recorder } = this.#context;
+    const { meter } = this.#context;
     meter.charge(this.#books.check, 1, 0);
     if (!queue.shouldCall()) {
       this.#books.callsSuppressed.value++;
@@ -328,7 +329,7 @@ export class VhostPair {
     }
     meter.charge(this.#books.call, 1, 0);
     this.#books.calls.value++;
-    recorder.event(this.#books.stages.call, -1, vector, 0);
+    this.#books.callEvents(vector);
     this.end.notify(vector);
   }
 
