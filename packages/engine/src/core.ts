@@ -334,7 +334,7 @@ export class VirtualCore implements CoreContext, Reader {
     } else if (result === HOLD) {
       this.#idle = 0;
       if (this.#held === undefined) throw new Error(`core ${this.id}: HOLD without a ticket`);
-      this.nextPs = this.#held.atPs < NEVER ? this.#held.atPs : this.#earliest(false);
+      this.nextPs = this.#earliest(false);
     }
   }
 
@@ -374,7 +374,10 @@ export class VirtualCore implements CoreContext, Reader {
       const t = this.#controls[i].in.firstPs();
       if (t < at) at = t;
     }
-    if (this.#held !== undefined) return at > this.nowPs ? at : this.nowPs;
+    if (this.#held !== undefined) {
+      if (this.#held.atPs < at) at = this.#held.atPs;
+      return at > this.nowPs ? at : this.nowPs;
+    }
     for (let i = 0; i < this.#links.length; i++) {
       const link = this.#links[i];
       let t = link.listens ? link.nextPs() : NEVER;

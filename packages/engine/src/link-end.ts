@@ -208,11 +208,16 @@ export class VirtualLinkEnd implements LinkEnd {
     this.#freedBytes += (queue.length[i] + 63) & ~63;
   }
 
-  /** Moment at which a sender that found the link full may try again; Infinity when it does not wait. */
+  /**
+   * Moment at which a sender that found the link full may try again; Infinity when it does not wait. A moment that has
+   * come is answered once: the sender looks again, or has dropped what it had.
+   */
   creditPs(): Ps {
     const out = this.out;
     if (!out.senderWaits || this.#creditHead >= out.creditPs.length) return Number.POSITIVE_INFINITY;
-    return out.creditPs[this.#creditHead];
+    const at = out.creditPs[this.#creditHead];
+    if (at <= this.#clock.nowPs) this.#takeCredits();
+    return at;
   }
 
   /** Sends the credits of this run; called by the core at the end of every run. */
