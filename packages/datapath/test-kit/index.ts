@@ -1,3 +1,5 @@
 export { hex, testFrame } from './frames.ts';
 export { type NicCoreConfig, type NicCoreResult, nicCoreModule } from './nic-core.ts';
+export { runComponents, type TestOutcome, testProfile } from './run.ts';
+export { type StageCoreConfig, type StageCoreResult, stageCoreModule } from './stage-core.ts';
 export { type SwitchCoreConfig, switchCoreModule } from './switch-core.ts';
