@@ -1,5 +1,5 @@
 import { type CoreStatistics, OPS, type OpCounter } from '@vhostlab/engine';
-import { combineFrameHashes, frameBytesWithFcs } from '@vhostlab/workload';
+import { combineFrameHashes, frameBytesWithFcs, WIRE_OVERHEAD_BYTES } from '@vhostlab/workload';
 import { decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { ScenarioOutcome } from '../run/run-scenario.ts';
 
@@ -47,6 +47,7 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
   const sinks = cores
     .map(({ results }) => results.sink as SinkResult | undefined)
     .filter((sink) => sink !== undefined);
+  const reached = sinks.filter(({ queues }) => queues.some(({ frames }) => frames > 0));
   const offered = sum(cores, 'frames.offered');
   const delivered = sum(cores, 'frames.delivered');
   const drops = dropsOf(cores);
@@ -56,15 +57,22 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
       `${outcome.name}: ${offered} frames were offered, ${delivered} delivered and ${dropped} dropped; some are unaccounted for`,
     );
   }
-  const firstPs = Math.min(...sinks.map((sink) => sink.firstPs));
-  const lastPs = Math.max(...sinks.map((sink) => sink.lastPs));
-  const spanPs = lastPs - firstPs;
+  const firstPs = Math.min(...reached.map((sink) => sink.firstPs));
+  const lastPs = Math.max(...reached.map((sink) => sink.lastPs));
+  const spanPs = reached.length === 0 ? 0 : lastPs - firstPs;
   const perSecond = delivered > 1 && spanPs > 0 ? ((delivered - 1) / spanPs) * 1e12 : 0;
   const queues = sinks.flatMap((sink) => sink.queues);
   const bytes = queues.reduce((total, queue) => total + queue.bytes, 0);
   const frameBytes = delivered > 0 ? frameBytesWithFcs(bytes / delivered) : 0;
-  const elapsedPs = Math.max(1, lastPs - plan.accountFromPs);
+  const elapsedPs = Math.max(1, reached.length === 0 ? 1 : lastPs - plan.accountFromPs);
   const packets = Math.max(1, delivered);
+  // one transaction at a time saturates nothing
+  const wireShare =
+    config.workload === 'rr'
+      ? -1
+      : config.workload === 'v2v'
+        ? 0
+        : (perSecond * (frameBytes + WIRE_OVERHEAD_BYTES) * 8) / (config.nic.rateGbps * 1e9);
   return {
     workload: config.workload,
     backend: config.backend,
@@ -85,7 +93,7 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
     frames: { offered, delivered, dropped },
     drops,
     frames_sha256: combineFrameHashes(queues.map(({ sha256 }) => sha256)),
-    bottleneck: bottleneckOf(cores, elapsedPs),
+    bottleneck: bottleneckOf(cores, elapsedPs, wireShare),
     stages: stagesOf(cores, packets),
     not_applicable: notApplicable,
   };
@@ -139,20 +147,40 @@ function latencyOf(sinks: readonly SinkResult[]): Result['latency_us'] {
   return { p50: at(50), p90: at(90), p99: at(99), max: round(histogram.maxValue / 1000, 3) };
 }
 
-/** The core that is busiest with useful work, and what it mostly does. */
-function bottleneckOf(cores: readonly CoreStatistics[], elapsedPs: number): Result['bottleneck'] {
+/** From this share of its time on a core holds the others up. */
+const SATURATED = 0.9;
+
+/**
+ * What holds the run up: the CPU core that is busiest with useful work and what it mostly does. When no core is
+ * saturated it is the NIC: its wire when that is nearly full, else its DMA.
+ */
+function bottleneckOf(
+  cores: readonly CoreStatistics[],
+  elapsedPs: number,
+  wireShare: number,
+): Result['bottleneck'] {
   let best = { core: '', stage: '' };
   let most = -1;
   for (const core of cores) {
-    const stages = stageTimes(core);
-    const [stage, stagePs] = [...stages].reduce((x, y) => (y[1] > x[1] ? y : x), ['', 0] as [string, number]);
-    // hardware steps overlap: only one that alone fills the time can hold others up
-    const usedPs = core.account === 'none' ? stagePs : core.mode === 'poll' ? core.usefulPs : core.busyPs;
-    if (stage === '' || usedPs / elapsedPs <= most) continue;
-    most = usedPs / elapsedPs;
+    if (core.account === 'none') continue;
+    const [stage] = [...stageTimes(core)].reduce((x, y) => (y[1] > x[1] ? y : x), ['', 0] as [
+      string,
+      number,
+    ]);
+    const used = (core.mode === 'poll' ? core.usefulPs : core.busyPs) / elapsedPs;
+    if (stage === '' || used <= most) continue;
+    most = used;
     best = { core: core.id, stage };
   }
-  return best;
+  if (wireShare >= SATURATED) return { core: 'nic0', stage: 'wire.tx' };
+  if (most >= SATURATED || wireShare < 0) return best;
+  const nic = cores.find(({ id }) => id === 'nic0');
+  const moved = (op: string) => nic?.ops[op]?.bytes ?? 0;
+  if (nic === undefined || moved('nic.dma_read') + moved('nic.dma_write') === 0) return best;
+  return {
+    core: 'nic0',
+    stage: moved('nic.dma_read') >= moved('nic.dma_write') ? 'nic.dma_read' : 'nic.dma_write',
+  };
 }
 
 function stageTimes(core: CoreStatistics): Map<string, number> {

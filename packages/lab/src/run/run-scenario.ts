@@ -49,6 +49,8 @@ export interface ScenarioOutcome {
   close(): void;
 }
 
+/** Tidying up may not keep a failed run alive. */
+const TIDY_TIMEOUT_MS = 1000;
 const ROLES: readonly Role[] = ['guest', 'backend', 'switch', 'nic'];
 
 /** Sets a scenario up on the lab's services, runs it to its end and collects. Nothing stays behind in the services. */
@@ -63,7 +65,13 @@ export async function runScenario(lab: Lab, input: ScenarioInput): Promise<Scena
     const rounds = await coordinate(plan, lab.processes, input.signal);
     return await collect(lab, plan, input, rounds, call);
   } finally {
-    for (const role of created) await lab.services[role].destroy(id).catch(() => undefined);
+    // after an abort the services are ended, or the next run starts over: nothing to tidy up
+    if (input.signal?.aborted !== true) {
+      const options = { timeoutMs: TIDY_TIMEOUT_MS };
+      await Promise.all(
+        created.map((role) => lab.services[role].destroy(id, options).catch(() => undefined)),
+      );
+    }
   }
 }
 

@@ -25,7 +25,9 @@ export class ServiceLostError extends Error {
 export type ServiceCommand = (role: Role, address: string) => { file: string; args: string[] };
 
 const READY_TIMEOUT_MS = 15_000;
+/** How long a process may drain; less when the run is lost anyway. */
 const EXIT_TIMEOUT_MS = 2_000;
+const LOST_EXIT_TIMEOUT_MS = 300;
 const LAST_WORDS_BYTES = 2_000;
 
 interface Service {
@@ -67,7 +69,8 @@ export async function openProcessLab(tracing: Tracing, command: ServiceCommand):
   const close = async (): Promise<void> => {
     closing = true;
     for (const { transport } of running) transport.close();
-    await Promise.all(running.map(({ child }) => endProcess(child)));
+    const graceMs = lost.signal.aborted ? LOST_EXIT_TIMEOUT_MS : EXIT_TIMEOUT_MS;
+    await Promise.all(running.map(({ child }) => endProcess(child, graceMs)));
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -105,12 +108,12 @@ function withLastWords(error: Error, running: readonly Service[]): Error {
 }
 
 /** Ends a process: closing its input asks it to, SIGKILL makes sure (a stopped process ends too). */
-async function endProcess(child: ChildProcess): Promise<void> {
+async function endProcess(child: ChildProcess, graceMs: number): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const ended = once(child, 'exit');
   child.stdin?.end();
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), EXIT_TIMEOUT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
   await ended;
   clearTimeout(timer);
 }

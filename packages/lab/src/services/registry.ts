@@ -1,4 +1,6 @@
 import { type BackendHost, backendHost, type PluginDefinition } from '@vhostlab/backend-sdk';
+import { vdpaPlugin } from '@vhostlab/backend-vdpa';
+import { vfioPlugin } from '@vhostlab/backend-vfio';
 import { vhostNetPlugin } from '@vhostlab/backend-vhost-net';
 import { vhostUserPlugin } from '@vhostlab/backend-vhost-user';
 import type { ComponentDefinition, Role } from '@vhostlab/contracts';
@@ -9,7 +11,7 @@ import { switchDefinition, switchModules } from '@vhostlab/switch';
 import type { ScenarioConfig } from '@vhostlab/workload';
 
 /** The back ends of this build, in the order of tables. A new one is one line here. */
-export const PLUGINS: readonly PluginDefinition[] = [vhostNetPlugin, vhostUserPlugin];
+export const PLUGINS: readonly PluginDefinition[] = [vhostNetPlugin, vhostUserPlugin, vfioPlugin, vdpaPlugin];
 
 const backend: BackendHost = backendHost(PLUGINS);
 
