@@ -1,12 +1,11 @@
-import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
-import { FeatureSet, type HeaderRules, receiveRules, transmitRules } from '@vhostlab/virtio-net';
+import type { CoreContext } from '@vhostlab/engine';
+import { FeatureSet } from '@vhostlab/virtio-net';
 import { type DriverQueue, PackedDriver, ringLayout, SplitDriver } from '@vhostlab/virtqueue';
 import { TABLE_ENTRIES } from '@vhostlab/workload';
-import { BufferPool } from './buffer-pool.ts';
 import type { VcpuConfig } from './core-config.ts';
 import { Doorbell, VECTOR_RX, VECTOR_TX } from './doorbell.ts';
+import { PairContext } from './pair-context.ts';
 import { RxPath } from './rx-path.ts';
-import { TlbMeter } from './tlb-meter.ts';
 import { TxPath } from './tx-path.ts';
 
 /** What a vCPU needs to know of the negotiation to run its queue pair: plain data. */
@@ -19,33 +18,13 @@ export interface PairStart {
 }
 
 /** A vCPU's queue pair with everything around it. */
-export class GuestPort {
-  readonly context: CoreContext;
-  readonly config: VcpuConfig;
-  readonly vq: MemoryEnd;
-  readonly features: FeatureSet;
-  readonly packed: boolean;
-  /** Arena offset of guest address 0. */
-  readonly base: number;
-  readonly pool: BufferPool;
-  readonly tlb: TlbMeter;
-  readonly receiveRules: HeaderRules;
-  readonly transmitRules: HeaderRules;
+export class GuestPort extends PairContext {
   readonly rx: RxPath;
   readonly tx: TxPath;
   readonly #doorbell: Doorbell;
 
   constructor(context: CoreContext, config: VcpuConfig, start: PairStart) {
-    this.context = context;
-    this.config = config;
-    this.vq = context.memory('vq');
-    this.features = new FeatureSet(start.low, start.high);
-    this.packed = this.features.has('RING_PACKED');
-    this.base = context.window(config.window);
-    this.pool = new BufferPool(config.pair);
-    this.tlb = new TlbMeter(context, config.scenario.pages);
-    this.receiveRules = receiveRules(this.features);
-    this.transmitRules = transmitRules(this.features);
+    super(context, config, new FeatureSet(start.low, start.high));
     this.#doorbell = new Doorbell(context, this.vq, config.doorbell);
     const { rxRing, txRing } = config.pair;
     this.rx = new RxPath(this, this.#queue(2 * config.queue, rxRing, start.rxSize));

@@ -11,7 +11,7 @@ import {
 import { type DriverQueue, UsedBatch, violationName } from '@vhostlab/virtqueue';
 import { FRAME_OFFSET } from '@vhostlab/workload';
 import type { BufferPool } from './buffer-pool.ts';
-import type { GuestPort } from './guest-port.ts';
+import type { PairContext } from './pair-context.ts';
 import { SampledFrames } from './sampled-frames.ts';
 
 /** Bytes of the header of a device with VERSION_1 and without hash reports (virtio 1.3, 5.1.6.1). */
@@ -32,7 +32,7 @@ export class RxPath {
   /** Something was published whose kick is not decided. */
   toCheck = false;
   readonly noSamples = new SampledFrames(0);
-  readonly #port: GuestPort;
+  readonly #pair: PairContext;
   readonly #context: CoreContext;
   readonly #pool: BufferPool;
   readonly #base: number;
@@ -52,16 +52,16 @@ export class RxPath {
   #packet = -1;
   #bornPs = 0;
 
-  constructor(port: GuestPort, queue: DriverQueue) {
+  constructor(pair: PairContext, queue: DriverQueue) {
     this.queue = queue;
-    this.#port = port;
-    this.#context = port.context;
-    this.#pool = port.pool;
-    this.#base = port.base;
-    this.#mergeable = port.features.has('MRG_RXBUF');
-    this.#bufferBytes = HEADER_BYTES + port.config.pair.small.stride - FRAME_OFFSET;
-    this.#opPop = port.context.op(port.packed ? 'guest.vring_pop_packed' : 'guest.vring_pop');
-    this.#opRefill = port.context.op('guest.rx_refill');
+    this.#pair = pair;
+    this.#context = pair.context;
+    this.#pool = pair.pool;
+    this.#base = pair.base;
+    this.#mergeable = pair.features.has('MRG_RXBUF');
+    this.#bufferBytes = HEADER_BYTES + pair.config.pair.small.stride - FRAME_OFFSET;
+    this.#opPop = pair.context.op(pair.packed ? 'guest.vring_pop_packed' : 'guest.vring_pop');
+    this.#opRefill = pair.context.op('guest.rx_refill');
   }
 
   /** Takes at most `max` (up to BURST_LIMIT) used buffers; answers how many. Their frames are the current burst. */
@@ -73,8 +73,8 @@ export class RxPath {
     if (taken === 0) return 0;
     this.#context.meter.charge(this.#opPop, taken, 0);
     const { gpa } = this.#pool;
-    const { tlb } = this.#port.tlb;
-    const { vq } = this.#port;
+    const { tlb } = this.#pair.tlb;
+    const { vq } = this.#pair;
     const { token, slot, length } = used;
     const { u8 } = this.#context.arena;
     for (let i = 0; i < taken; i++) {
@@ -134,7 +134,7 @@ export class RxPath {
       return;
     }
     readHeader(this.#context.arena.u8, this.#base + this.#pool.gpa[buffer] - HEADER_BYTES, this.#fields);
-    const fault = checkHeader(this.#fields, bytes, this.#port.receiveRules);
+    const fault = checkHeader(this.#fields, bytes, this.#pair.receiveRules);
     if (fault !== HEADER_OK) {
       this.#drop(buffer, `guest-rx-${HEADER_FAULTS[fault]}`);
       return;
@@ -155,7 +155,7 @@ export class RxPath {
   refill(): void {
     const { queue } = this;
     const { gpa } = this.#pool;
-    const { tlb } = this.#port.tlb;
+    const { tlb } = this.#pair.tlb;
     while (queue.freeSlots > 0) {
       const buffer = this.#pool.takeSmall();
       if (buffer < 0) break;

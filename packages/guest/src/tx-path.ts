@@ -2,8 +2,8 @@ import type { CoreContext } from '@vhostlab/engine';
 import { type DriverQueue, SegmentList, UsedBatch, violationName } from '@vhostlab/virtqueue';
 import { SEGMENT_BYTES, TABLE_ENTRIES } from '@vhostlab/workload';
 import type { BufferPool } from './buffer-pool.ts';
-import type { GuestPort } from './guest-port.ts';
 import { PacketFaults } from './packet-faults.ts';
+import type { PairContext } from './pair-context.ts';
 import { BURST_LIMIT, HEADER_BYTES } from './rx-path.ts';
 import { SampledFrames } from './sampled-frames.ts';
 
@@ -13,7 +13,7 @@ export class TxPath {
   /** Something was published whose kick is not decided, and the sampled frames in it. */
   toCheck = false;
   readonly sampled: SampledFrames;
-  readonly #port: GuestPort;
+  readonly #pair: PairContext;
   readonly #context: CoreContext;
   readonly #pool: BufferPool;
   readonly #base: number;
@@ -28,22 +28,22 @@ export class TxPath {
   #added = 0;
   #broken = false;
 
-  constructor(port: GuestPort, queue: DriverQueue) {
+  constructor(pair: PairContext, queue: DriverQueue) {
     this.queue = queue;
     this.sampled = new SampledFrames(queue.size);
-    this.#port = port;
-    this.#context = port.context;
-    this.#pool = port.pool;
-    this.#base = port.base;
-    this.#indirect = port.features.has('INDIRECT_DESC');
-    const { faults, pair } = port.config;
+    this.#pair = pair;
+    this.#context = pair.context;
+    this.#pool = pair.pool;
+    this.#base = pair.base;
+    this.#indirect = pair.features.has('INDIRECT_DESC');
+    const { faults, pair: layout } = pair.config;
     if (faults.length > 0) {
-      this.#faults = new PacketFaults(port.context, port.pool, pair.faultBuffers, faults, port.base);
+      this.#faults = new PacketFaults(pair.context, pair.pool, layout.faultBuffers, faults, pair.base);
     }
-    this.#opAdd = port.context.op(port.packed ? 'guest.vring_add_packed' : 'guest.vring_add');
-    this.#opReclaim = port.context.op('guest.tx_reclaim');
-    this.#stageAdd = port.context.stage('guest.vring_add');
-    this.#stageReclaim = port.context.stage('guest.tx_reclaim');
+    this.#opAdd = pair.context.op(pair.packed ? 'guest.vring_add_packed' : 'guest.vring_add');
+    this.#opReclaim = pair.context.op('guest.tx_reclaim');
+    this.#stageAdd = pair.context.stage('guest.vring_add');
+    this.#stageReclaim = pair.context.stage('guest.tx_reclaim');
   }
 
   /** True once the device has broken the ring: nothing goes out any more. */
@@ -69,7 +69,7 @@ export class TxPath {
       bytes = this.#faults.length;
     }
     const gpa = this.#pool.gpa[place];
-    const { vq } = this.#port;
+    const { vq } = this.#pair;
     const header = gpa - HEADER_BYTES;
     let slot: number;
     if (place < this.#pool.firstLarge && this.#pool.next[place] < 0) {
@@ -80,7 +80,7 @@ export class TxPath {
       slot = this.#addSegments(place, bytes);
       if (slot < 0) return false;
     }
-    this.#port.tlb.tlb.touch(gpa);
+    this.#pair.tlb.tlb.touch(gpa);
     vq.setTag(1, slot, packet, bornPs);
     this.#pool.packet[place] = packet;
     if (this.#context.recorder.sampled(packet)) this.sampled.add(packet, gpa, bytes);
@@ -92,7 +92,7 @@ export class TxPath {
   #addSegments(buffer: number, length: number): number {
     const { gpa, next, bytes } = this.#pool;
     const segments = this.#segments;
-    const { publisher } = this.#port.vq;
+    const { publisher } = this.#pair.vq;
     segments.clear();
     if (next[buffer] < 0) {
       const end = gpa[buffer] + length;
@@ -124,7 +124,7 @@ export class TxPath {
     if (this.#added === 0) return false;
     const { meter, recorder } = this.#context;
     meter.charge(this.#opAdd, this.#added, 0);
-    this.#port.tlb.charge();
+    this.#pair.tlb.charge();
     this.#added = 0;
     this.sampled.record(recorder, this.#stageAdd);
     this.queue.publish();
