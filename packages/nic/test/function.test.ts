@@ -116,8 +116,7 @@ for (const backend of ['vfio', 'vdpa'] as const) {
           workload: 'v2v',
           traffic: traffic(1),
           guests: [{ frames: list, count: 600 }, {}],
-          constants: {},
-        } as never),
+        }),
       );
       const guest = resultOf<GuestReport>(outcome, 'guest1.vcpu0', 'guest');
       expect(guest.frames + outcome.dropped).toBe(600);
