@@ -1,7 +1,7 @@
 import type { GuestLayout, GuestRole, PacketFault, PairLayout, ScenarioConfig } from '@vhostlab/workload';
 
-/** How the notification of a queue leaves the guest, and how registers are reached. */
-export type DoorbellKind = 'ioeventfd' | 'mapped';
+/** How the notification of a queue leaves the guest: ioeventfd after an exit, a mapped page, or as vDPA has it. */
+export type DoorbellKind = 'ioeventfd' | 'mapped' | 'vdpa';
 
 /** Configuration of a `guest/vcpu` core: plain data. */
 export interface VcpuConfig {

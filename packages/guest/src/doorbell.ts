@@ -7,7 +7,26 @@ import type { SampledFrames } from './sampled-frames.ts';
 export const VECTOR_RX = 0;
 export const VECTOR_TX = 1;
 
-/** Tells the device about available buffers: through an exit and ioeventfd, or by a write to a mapped page. */
+/** What a kick costs, as operation and stage, by the way it takes. */
+const STEPS = {
+  ioeventfd: [
+    ['guest.kick', 'guest.kick'],
+    ['kvm.exit', 'kvm.exit'],
+    ['kvm.ioeventfd', 'kvm.ioeventfd'],
+  ],
+  mapped: [['guest.doorbell', 'guest.kick']],
+  relayed: [
+    ['guest.kick', 'guest.kick'],
+    ['vdpa.doorbell_relay', 'vdpa.relay'],
+  ],
+} as const;
+
+/** The doorbell page of a vDPA device is mapped into the guest, unless the profile says that it is relayed. */
+function vdpaDoorbell(context: CoreContext): 'mapped' | 'relayed' {
+  return context.constant('vdpa.doorbellMapped') === 0 ? 'relayed' : 'mapped';
+}
+
+/** Tells the device about available buffers: through an exit, or by a write to a mapped page. */
 export class Doorbell {
   readonly #context: CoreContext;
   readonly #end: MemoryEnd;
@@ -18,9 +37,9 @@ export class Doorbell {
   constructor(context: CoreContext, end: MemoryEnd, kind: DoorbellKind) {
     this.#context = context;
     this.#end = end;
-    const steps = kind === 'mapped' ? ['guest.doorbell'] : ['guest.kick', 'kvm.exit', 'kvm.ioeventfd'];
-    this.#ops = steps.map((name) => context.op(name));
-    this.#stages = steps.map((name) => context.stage(name === 'guest.doorbell' ? 'guest.kick' : name));
+    const steps = STEPS[kind === 'vdpa' ? vdpaDoorbell(context) : kind];
+    this.#ops = steps.map(([op]) => context.op(op));
+    this.#stages = steps.map(([, stage]) => context.stage(stage));
     this.#opCheck = context.op('guest.kick_check');
   }
 

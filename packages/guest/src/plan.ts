@@ -59,7 +59,7 @@ function vcpuCore(config: ScenarioConfig, g: number, q: number, layout: GuestLay
     window: `guest${g}`,
     pair: layout.pairs[q],
     emulated: backend !== 'vfio',
-    doorbell: backend === 'vfio' || backend === 'vdpa' ? 'mapped' : 'ioeventfd',
+    doorbell: backend === 'vfio' ? 'mapped' : backend === 'vdpa' ? 'vdpa' : 'ioeventfd',
     faults: role === 'sink' ? [] : config.faults,
     ...(role === 'source' && config.capture !== undefined ? { capture: config.capture } : {}),
     ...(q === 0 ? { boot: { layout } } : {}),

@@ -27,6 +27,7 @@ export const testProfile: CompiledProfile = {
     ['guest.txBatch', 16],
     ['napi.budget', 64],
     ['kvm.postedInterrupts', 1],
+    ['vdpa.doorbellMapped', 1],
     ['tlb.l1Entries4K', 64],
     ['tlb.l1Entries2M', 32],
     ['tlb.l1Entries1G', 4],

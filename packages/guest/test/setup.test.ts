@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ALL_FEATURES, run, scenario, traffic } from './harness.ts';
+import { ALL_FEATURES, run, scenario, testProfile, traffic } from './harness.ts';
 
 type Setup = { ok: boolean; features: string[]; dropped: string[]; failure: string; detail: string };
 
@@ -46,6 +46,21 @@ describe('bringing the device up', () => {
     expect(outcome.device(0).frames).toBe(10);
     // the doorbell page is mapped: no exits while frames flow
     expect(outcome.core('guest0.vcpu0').ops['kvm.exit']).toBeUndefined();
+  });
+
+  it('pays an exit per kick where a vDPA doorbell is relayed, and per interrupt where none is posted', () => {
+    const constants = new Map([
+      ...testProfile.constants,
+      ['vdpa.doorbellMapped', 0] as const,
+      ['kvm.postedInterrupts', 0] as const,
+    ]);
+    const spec = traffic(20, { rate: '100kpps' });
+    const config = scenario({ backend: 'vdpa', workload: 'rr', guest: 'interrupt', traffic: spec });
+    const device = { produces: spec, polls: false };
+    const { ops } = run(config, { device, profile: { ...testProfile, constants } }).core('guest0.vcpu0');
+    expect(ops['vdpa.doorbell_relay'].count).toBeGreaterThanOrEqual(20);
+    expect(ops['guest.doorbell']).toBeUndefined();
+    expect(ops['kvm.inject_exit'].count).toBe(20);
   });
 
   it('takes what both sides can: polling guests in-order rings, interrupt guests event indices', () => {
