@@ -1,6 +1,9 @@
 import { ACCESS_READ, ACCESS_WRITE, FAULT_SPLIT } from '@vhostlab/memory';
+import { NO_F64, NO_I32, NO_U8, NO_U16, NO_U32 } from './no-arrays.ts';
 import { CHAIN_OK, CHAIN_READ_AFTER_WRITE, CHAIN_SEGMENTS } from './violations.ts';
 
+/** Own copy: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
+const READ = ACCESS_READ;
 /** Most places that one descriptor's bytes may lie in. */
 const MAX_PIECES = 16;
 
@@ -30,27 +33,27 @@ export interface Translator {
  * `firstSegment[c]` to `firstSegment[c] + segmentCount[c] - 1`, device-readable ones first.
  */
 export class ChainBatch {
-  readonly chainCapacity: number;
-  readonly segmentCapacity: number;
+  readonly chainCapacity: number = 0;
+  readonly segmentCapacity: number = 0;
   count = 0;
   segmentTotal = 0;
 
   /** Head descriptor (split) or buffer id (packed): what `pushUsed` wants back. */
-  readonly slot: Uint16Array;
-  readonly firstSegment: Int32Array;
-  readonly segmentCount: Int32Array;
-  readonly readableBytes: Float64Array;
-  readonly writableBytes: Float64Array;
+  readonly slot: Uint16Array = NO_U16;
+  readonly firstSegment: Int32Array = NO_I32;
+  readonly segmentCount: Int32Array = NO_I32;
+  readonly readableBytes: Float64Array = NO_F64;
+  readonly writableBytes: Float64Array = NO_F64;
   /** CHAIN_OK, CHAIN_… above 0, or the translator's reason below 0. */
-  readonly status: Int32Array;
+  readonly status: Int32Array = NO_I32;
 
   /** Guest address. */
-  readonly address: Float64Array;
-  readonly length: Uint32Array;
+  readonly address: Float64Array = NO_F64;
+  readonly length: Uint32Array = NO_U32;
   /** 1 when the device may write. */
-  readonly writable: Uint8Array;
+  readonly writable: Uint8Array = NO_U8;
   /** Arena offset, or the translator's reason below 0. A segment of 0 bytes may say any offset, never a reason. */
-  readonly offset: Float64Array;
+  readonly offset: Float64Array = NO_F64;
 
   /** Chains below may not be plain (`isPlain`), those from here on are. */
   #dirtyTo = 0;
@@ -173,7 +176,7 @@ export class ChainBatch {
     const count = this.count;
     let i = 0;
     for (; i < count; i++) {
-      const at = translator.translate(address[i], length[i], ACCESS_READ + writable[i]);
+      const at = translator.translate(address[i], length[i], READ + writable[i]);
       if (at < 0) {
         this.#dirtyTo = count;
         break;

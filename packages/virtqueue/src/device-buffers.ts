@@ -1,4 +1,5 @@
 import type { ChainBatch } from './chain-batch.ts';
+import { NO_F64, NO_U8, NO_U16 } from './no-arrays.ts';
 
 /**
  * What a device remembers of the buffers it has taken, by slot (head descriptor or buffer id), in its own memory:
@@ -6,13 +7,13 @@ import type { ChainBatch } from './chain-batch.ts';
  */
 export class DeviceBuffers {
   /** Ring descriptors that the buffer takes; 0: the slot is not in flight. */
-  readonly descriptors: Uint16Array;
+  readonly descriptors: Uint16Array = NO_U16;
   /** Slots in the order of popping; the queue keeps the index. */
-  readonly order: Uint16Array;
+  readonly order: Uint16Array = NO_U16;
   /** In order only: bytes that the device may write, whether it is done, and how many it has written. */
-  readonly writable: Float64Array;
-  readonly completed: Uint8Array;
-  readonly written: Float64Array;
+  readonly writable: Float64Array = NO_F64;
+  readonly completed: Uint8Array = NO_U8;
+  readonly written: Float64Array = NO_F64;
 
   constructor(size: number, inOrder: boolean) {
     this.descriptors = new Uint16Array(size);

@@ -1,19 +1,20 @@
 import type { OutstandingBuffer } from './driver-queue.ts';
+import { NO_F64 } from './no-arrays.ts';
 import type { SegmentList } from './segment-list.ts';
 import { VIOLATION_NONE, VIOLATION_USED_ID, VIOLATION_USED_LENGTH } from './violations.ts';
 
 /** Numbers per buffer in `DriverBuffers.records`. */
-export const RECORD = 4;
+export const RECORD_STRIDE = 4;
 /** The caller's token. */
-export const TOKEN = 0;
+export const RECORD_TOKEN = 0;
 /** Bytes that the device may write. */
-export const WRITABLE = 1;
-/** Number of the buffer in the order of adding; FREE while the slot is not in flight. */
-export const SEQUENCE = 2;
+export const RECORD_WRITABLE = 1;
+/** Number of the buffer in the order of adding; FREE_SEQUENCE while the slot is not in flight. */
+export const RECORD_SEQUENCE = 2;
 /** Ring descriptors that the buffer takes: 1 but for chains in flight. */
-export const DESCRIPTORS = 3;
+export const RECORD_DESCRIPTORS = 3;
 /** Not below any sequence number, so that one comparison finds free and unpublished slots. */
-export const FREE = Number.POSITIVE_INFINITY;
+export const FREE_SEQUENCE = Number.POSITIVE_INFINITY;
 
 /**
  * What a driver remembers of the buffers it has given away, by slot (head descriptor or buffer id). Nothing of it
@@ -21,40 +22,40 @@ export const FREE = Number.POSITIVE_INFINITY;
  * packet.
  */
 export class DriverBuffers {
-  /** Record of slot `s` from index `s * RECORD` on. */
-  readonly records: Float64Array;
-  readonly #size: number;
+  /** Record of slot `s` from index `s * RECORD_STRIDE` on. */
+  readonly records: Float64Array = NO_F64;
+  readonly #size: number = 0;
 
   constructor(size: number) {
     this.#size = size;
-    this.records = new Float64Array(size * RECORD);
+    this.records = new Float64Array(size * RECORD_STRIDE);
     this.clear();
   }
 
   clear(): void {
-    for (let r = 0; r < this.records.length; r += RECORD) {
-      this.records[r + SEQUENCE] = FREE;
-      this.records[r + DESCRIPTORS] = 1;
+    for (let r = 0; r < this.records.length; r += RECORD_STRIDE) {
+      this.records[r + RECORD_SEQUENCE] = FREE_SEQUENCE;
+      this.records[r + RECORD_DESCRIPTORS] = 1;
     }
   }
 
   /** Notes a buffer that goes into flight. */
   add(slot: number, token: number, writable: number, sequence: number, descriptors: number): void {
     const { records } = this;
-    const r = slot * RECORD;
-    records[r + TOKEN] = token;
-    records[r + WRITABLE] = writable;
-    records[r + SEQUENCE] = sequence;
-    records[r + DESCRIPTORS] = descriptors;
+    const r = slot * RECORD_STRIDE;
+    records[r + RECORD_TOKEN] = token;
+    records[r + RECORD_WRITABLE] = writable;
+    records[r + RECORD_SEQUENCE] = sequence;
+    records[r + RECORD_DESCRIPTORS] = descriptors;
   }
 
   /** Frees `slot`; returns how many ring descriptors its buffer took. */
   remove(slot: number): number {
     const { records } = this;
-    const r = slot * RECORD;
-    const descriptors = records[r + DESCRIPTORS];
-    records[r + SEQUENCE] = FREE;
-    records[r + DESCRIPTORS] = 1;
+    const r = slot * RECORD_STRIDE;
+    const descriptors = records[r + RECORD_DESCRIPTORS];
+    records[r + RECORD_SEQUENCE] = FREE_SEQUENCE;
+    records[r + RECORD_DESCRIPTORS] = 1;
     return descriptors;
   }
 
@@ -63,9 +64,9 @@ export class DriverBuffers {
    * number `published` on are not its to use.
    */
   usedFault(slot: number, length: number, published: number): number {
-    const r = slot * RECORD;
-    if (slot >= this.#size || this.records[r + SEQUENCE] >= published) return VIOLATION_USED_ID;
-    return length > this.records[r + WRITABLE] ? VIOLATION_USED_LENGTH : VIOLATION_NONE;
+    const r = slot * RECORD_STRIDE;
+    if (slot >= this.#size || this.records[r + RECORD_SEQUENCE] >= published) return VIOLATION_USED_ID;
+    return length > this.records[r + RECORD_WRITABLE] ? VIOLATION_USED_LENGTH : VIOLATION_NONE;
   }
 
   /** Buffers in flight, oldest first. */
@@ -73,10 +74,11 @@ export class DriverBuffers {
     const { records } = this;
     const found: OutstandingBuffer[] = [];
     for (let slot = 0; slot < this.#size; slot++) {
-      const r = slot * RECORD;
-      if (records[r + SEQUENCE] !== FREE) found.push({ slot, token: records[r + TOKEN] });
+      const r = slot * RECORD_STRIDE;
+      if (records[r + RECORD_SEQUENCE] !== FREE_SEQUENCE)
+        found.push({ slot, token: records[r + RECORD_TOKEN] });
     }
-    const sequence = (buffer: OutstandingBuffer) => records[buffer.slot * RECORD + SEQUENCE];
+    const sequence = (buffer: OutstandingBuffer) => records[buffer.slot * RECORD_STRIDE + RECORD_SEQUENCE];
     return found.sort((a, b) => sequence(a) - sequence(b));
   }
 }

@@ -12,6 +12,7 @@ import { DeviceBuffers, failNotInFlight, zeroCounters } from './device-buffers.t
 import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
 import { IndirectReader } from './indirect-reader.ts';
+import { NO_U16, NO_U32 } from './no-arrays.ts';
 import { PackedEvents } from './packed-events.ts';
 import { checkPlace } from './ring-layout.ts';
 import {
@@ -25,37 +26,45 @@ import {
   VIOLATION_NONE,
 } from './violations.ts';
 
+/** Own copies: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
+const NEXT = VIRTQ_DESC_F_NEXT;
+const WRITE = VIRTQ_DESC_F_WRITE;
+const INDIRECT = VIRTQ_DESC_F_INDIRECT;
+const AVAIL = VIRTQ_DESC_F_AVAIL;
+const USED = VIRTQ_DESC_F_USED;
+const CHAINED = NEXT | INDIRECT;
+
 const HIGH_WORD = 2 ** 32;
-const AVAIL_USED = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
+const AVAIL_USED = AVAIL | USED;
 
 /** Device side of a packed virtqueue (virtio 1.3, 2.8). */
 export class PackedDevice implements DeviceQueue {
-  readonly size: number;
-  readonly index: number;
+  readonly size: number = 0;
+  readonly index: number = 0;
   readonly counters: DeviceCounters = zeroCounters();
 
-  readonly #u16: Uint16Array;
-  readonly #u32: Uint32Array;
+  readonly #u16: Uint16Array = NO_U16;
+  readonly #u32: Uint32Array = NO_U32;
   readonly #publisher: Publisher;
   readonly #translator: Translator;
-  readonly #inOrder: boolean;
-  readonly #indirect: boolean;
+  readonly #inOrder: boolean = false;
+  readonly #indirect: boolean = false;
   readonly #events: PackedEvents;
   readonly #tables: IndirectReader;
   readonly #buffers: DeviceBuffers;
-  readonly #descriptors: Uint16Array;
+  readonly #descriptors: Uint16Array = NO_U16;
   /** Ids in the order of popping, a ring filled at `#newest`; in order the first in flight is at `#oldest`. */
-  readonly #order: Uint16Array;
+  readonly #order: Uint16Array = NO_U16;
   #newest = 0;
   #oldest = 0;
   #inFlight = 0;
-  readonly #descOffset: number;
-  readonly #descWord: number;
+  readonly #descOffset: number = 0;
+  readonly #descWord: number = 0;
 
   #violation = 0;
   /** Next descriptor to pop, and AVAIL and USED as they mean available in this lap. */
   #slot = 0;
-  #availFlags = VIRTQ_DESC_F_AVAIL;
+  #availFlags = AVAIL;
   /** Descriptors and id of the chain that was walked last. */
   #walkSlots = 0;
   #walkId = 0;
@@ -116,7 +125,7 @@ export class PackedDevice implements DeviceQueue {
     for (let read = 0; read < this.size; read++) {
       const word = u32[this.#descWord + slot * 4 + 3] >>> 16;
       if ((word & AVAIL_USED) !== flags) break;
-      if ((word & VIRTQ_DESC_F_NEXT) === 0) chains++;
+      if ((word & NEXT) === 0) chains++;
       if (++slot === this.size) {
         slot = 0;
         flags ^= AVAIL_USED;
@@ -170,7 +179,7 @@ export class PackedDevice implements DeviceQueue {
       const w = first + i * 4;
       const idFlags = u32[w + 3];
       const flags = idFlags >>> 16;
-      if ((flags & (AVAIL_USED | VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT)) !== availFlags) break;
+      if ((flags & (AVAIL_USED | CHAINED)) !== availFlags) break;
       const id = idFlags & 0xffff;
       if (id >= size || descriptors[id] !== 0) break;
       const bytes = u32[w + 2];
@@ -181,7 +190,7 @@ export class PackedDevice implements DeviceQueue {
       order[newest] = id;
       newest = newest + 1 === size ? 0 : newest + 1;
       slot[chain] = id;
-      const isWritable = (flags & VIRTQ_DESC_F_WRITE) >> 1;
+      const isWritable = (flags & WRITE) >> 1;
       writable[chain] = isWritable;
       writableBytes[chain] = bytes * isWritable;
       readableBytes[chain] = bytes * (1 - isWritable);
@@ -248,15 +257,15 @@ export class PackedDevice implements DeviceQueue {
       const length = u32[w + 2];
       this.#walkId = idFlags & 0xffff;
       this.#walkSlots = read;
-      if ((flags & VIRTQ_DESC_F_INDIRECT) !== 0) {
+      if ((flags & INDIRECT) !== 0) {
         if (!this.#indirect) return VIOLATION_INDIRECT_FEATURE;
-        if ((flags & VIRTQ_DESC_F_NEXT) !== 0 || read > 1) return VIOLATION_INDIRECT_NEXT;
+        if ((flags & NEXT) !== 0 || read > 1) return VIOLATION_INDIRECT_NEXT;
         const code = this.#tables.read(batch, address, length, false);
         if (code !== VIOLATION_NONE) return code;
         break;
       }
-      batch.segment(address, length, (flags & VIRTQ_DESC_F_WRITE) !== 0);
-      if ((flags & VIRTQ_DESC_F_NEXT) === 0) break;
+      batch.segment(address, length, (flags & WRITE) !== 0);
+      if ((flags & NEXT) === 0) break;
       if (read === this.size) return VIOLATION_CHAIN_LENGTH;
       if (++slot === this.size) {
         slot = 0;
@@ -300,7 +309,7 @@ export class PackedDevice implements DeviceQueue {
     const u32 = this.#u32;
     const at = this.#usedSlot;
     const w = this.#descWord + at * 4;
-    const flags = (this.#usedWrap === 1 ? AVAIL_USED : 0) | (length > 0 ? VIRTQ_DESC_F_WRITE : 0);
+    const flags = (this.#usedWrap === 1 ? AVAIL_USED : 0) | (length > 0 ? WRITE : 0);
     u32[w + 2] = length;
     if (this.#batchEntries === 0) {
       this.#batchSlot = at;
@@ -375,7 +384,7 @@ export class PackedDevice implements DeviceQueue {
   }
 
   enableNotifications(): void {
-    this.#events.enable(this.#slot, this.#availFlags === VIRTQ_DESC_F_AVAIL ? 1 : 0);
+    this.#events.enable(this.#slot, this.#availFlags === AVAIL ? 1 : 0);
   }
 
   disableNotifications(): void {
@@ -394,7 +403,7 @@ export class PackedDevice implements DeviceQueue {
     this.#oldest = 0;
     this.#inFlight = 0;
     this.#slot = slot;
-    this.#availFlags = wrap === 1 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
+    this.#availFlags = wrap === 1 ? AVAIL : USED;
     this.#usedSlot = usedSlot;
     this.#usedWrap = usedWrap;
     this.#publishedSlot = usedSlot;
@@ -405,7 +414,7 @@ export class PackedDevice implements DeviceQueue {
   }
 
   saveBase(): number {
-    const wrap = this.#availFlags === VIRTQ_DESC_F_AVAIL ? 1 : 0;
+    const wrap = this.#availFlags === AVAIL ? 1 : 0;
     const used = this.#publishedSlot | (this.#publishedWrap << 15);
     return (this.#slot | (wrap << 15) | (used << 16)) >>> 0;
   }

@@ -8,25 +8,39 @@ import {
 } from './constants.ts';
 import {
   checkedWritableBytes,
-  DESCRIPTORS,
   DriverBuffers,
-  FREE,
-  RECORD,
-  SEQUENCE,
-  TOKEN,
-  WRITABLE,
+  FREE_SEQUENCE,
+  RECORD_DESCRIPTORS,
+  RECORD_SEQUENCE,
+  RECORD_STRIDE,
+  RECORD_TOKEN,
+  RECORD_WRITABLE,
 } from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
+import { NO_F64, NO_U16, NO_U32 } from './no-arrays.ts';
 import { PackedEvents } from './packed-events.ts';
 import { checkPlace } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { UsedBatch } from './used-batch.ts';
 import { VIOLATION_NONE } from './violations.ts';
 
+/** Own copies: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
+const NEXT = VIRTQ_DESC_F_NEXT;
+const WRITE = VIRTQ_DESC_F_WRITE;
+const INDIRECT = VIRTQ_DESC_F_INDIRECT;
+const STRIDE = RECORD_STRIDE;
+const TOKEN = RECORD_TOKEN;
+const WRITABLE = RECORD_WRITABLE;
+const SEQUENCE = RECORD_SEQUENCE;
+const DESCRIPTORS = RECORD_DESCRIPTORS;
+const FREE = FREE_SEQUENCE;
+const AVAIL = VIRTQ_DESC_F_AVAIL;
+const USED = VIRTQ_DESC_F_USED;
+
 const PER_HIGH_WORD = 2 ** -32;
-const AVAIL_USED = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
+const AVAIL_USED = AVAIL | USED;
 
 /**
  * Driver side of a packed virtqueue (virtio 1.3, 2.8). The flags of the first descriptor of a batch are the one
@@ -34,27 +48,27 @@ const AVAIL_USED = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
  * used in the next lap, so nothing depends on whether a publication is stored in the writer's own memory too.
  */
 export class PackedDriver implements DriverQueue {
-  readonly size: number;
-  readonly index: number;
+  readonly size: number = 0;
+  readonly index: number = 0;
 
   readonly #arena: Arena;
-  readonly #u16: Uint16Array;
-  readonly #u32: Uint32Array;
+  readonly #u16: Uint16Array = NO_U16;
+  readonly #u32: Uint32Array = NO_U32;
   readonly #publisher: Publisher;
   readonly #place: DriverPlace;
-  readonly #descWord: number;
-  readonly #inOrder: boolean;
+  readonly #descWord: number = 0;
+  readonly #inOrder: boolean = false;
   readonly #events: PackedEvents;
 
   /** By id: see DriverBuffers. */
   readonly #buffers: DriverBuffers;
-  readonly #records: Float64Array;
+  readonly #records: Float64Array = NO_F64;
   /** In order: ids in the order of adding, a ring with the oldest at `#oldest`. */
-  readonly #order: Uint16Array;
+  readonly #order: Uint16Array = NO_U16;
   #newest = 0;
   #oldest = 0;
   /** Free buffer ids, a ring: taken at `#freeFrom`, given back at `#freeTo`. A broken queue has no free slots. */
-  readonly #ids: Uint16Array;
+  readonly #ids: Uint16Array = NO_U16;
   #freeFrom = 0;
   #freeTo = 0;
   #freeSlots = 0;
@@ -66,7 +80,7 @@ export class PackedDriver implements DriverQueue {
   #popped = 0;
   /** Next descriptor to write, and AVAIL and USED as they mean available in this lap. */
   #slot = 0;
-  #availFlags = VIRTQ_DESC_F_AVAIL;
+  #availFlags = AVAIL;
   /** First descriptor of the batch that is not published, its flags, and how many there are. */
   #batchSlot = 0;
   #batchFlags = 0;
@@ -130,7 +144,7 @@ export class PackedDriver implements DriverQueue {
     const u32 = this.#u32;
     const slot = this.#slot;
     const w = this.#descWord + slot * 4;
-    const flags = (writable ? VIRTQ_DESC_F_WRITE : 0) | this.#availFlags;
+    const flags = (writable ? WRITE : 0) | this.#availFlags;
     u32[w] = address;
     u32[w + 1] = address * PER_HIGH_WORD;
     u32[w + 2] = length;
@@ -140,7 +154,7 @@ export class PackedDriver implements DriverQueue {
     const added = this.#added;
     this.#added = added + 1;
     const records = this.#records;
-    const r = id * RECORD;
+    const r = id * STRIDE;
     records[r + TOKEN] = token;
     records[r + WRITABLE] = writable ? length : 0;
     records[r + SEQUENCE] = added;
@@ -154,8 +168,8 @@ export class PackedDriver implements DriverQueue {
     if (this.#freeSlots < count) return -1;
     const id = this.#takeId();
     for (let i = 0; i < count; i++) {
-      const write = segments.writable[i] === 1 ? VIRTQ_DESC_F_WRITE : 0;
-      const next = i + 1 < count ? VIRTQ_DESC_F_NEXT : 0;
+      const write = segments.writable[i] === 1 ? WRITE : 0;
+      const next = i + 1 < count ? NEXT : 0;
       this.#write(segments.address[i], segments.length[i], id, write | next);
     }
     this.#offer(id, count, writable, token);
@@ -172,7 +186,7 @@ export class PackedDriver implements DriverQueue {
     const table = id * tables.entries * 16;
     writeIndirectTable(this.#u32, tables.offset + table, segments, false);
     this.#publisher.cover(tables.offset + table, 16 * count);
-    this.#write(tables.address + table, 16 * count, id, VIRTQ_DESC_F_INDIRECT);
+    this.#write(tables.address + table, 16 * count, id, INDIRECT);
     this.#offer(id, 1, writable, token);
     return id;
   }
@@ -227,7 +241,7 @@ export class PackedDriver implements DriverQueue {
     if (straight < count) publisher.cover(this.#place.descOffset, 16 * (count - straight));
     this.#batchSlots = 0;
     this.#publishedSlot = this.#slot;
-    this.#publishedWrap = this.#availFlags === VIRTQ_DESC_F_AVAIL ? 1 : 0;
+    this.#publishedWrap = this.#availFlags === AVAIL ? 1 : 0;
     this.#published = this.#added;
     this.#events.advanced(count);
     publisher.u16(first + 14, this.#batchFlags);
@@ -284,8 +298,8 @@ export class PackedDriver implements DriverQueue {
       const flags = word >>> 16;
       const id = word & 0xffff;
       if ((flags & AVAIL_USED) !== usedFlags || id >= size) break;
-      const length = u32[w + 2] * ((flags & VIRTQ_DESC_F_WRITE) >> 1);
-      const r = id * RECORD;
+      const length = u32[w + 2] * ((flags & WRITE) >> 1);
+      const r = id * STRIDE;
       if (records[r + DESCRIPTORS] !== 1 || length > records[r + WRITABLE]) break;
       if (records[r + SEQUENCE] >= published) break;
       records[r + SEQUENCE] = FREE;
@@ -316,7 +330,7 @@ export class PackedDriver implements DriverQueue {
     const id = this.#order[this.#oldest];
     this.#oldest = this.#oldest + 1 === this.size ? 0 : this.#oldest + 1;
     this.#groupLeft--;
-    this.#give(out, n, id, id === this.#groupId ? this.#groupLength : this.#records[id * RECORD + WRITABLE]);
+    this.#give(out, n, id, id === this.#groupId ? this.#groupLength : this.#records[id * STRIDE + WRITABLE]);
     return true;
   }
 
@@ -327,7 +341,7 @@ export class PackedDriver implements DriverQueue {
     const flags = word >>> 16;
     if ((flags & AVAIL_USED) !== this.#usedFlags || this.#published === this.#popped) return false;
     const id = word & 0xffff;
-    const length = (flags & VIRTQ_DESC_F_WRITE) === 0 ? 0 : this.#u32[w + 2];
+    const length = (flags & WRITE) === 0 ? 0 : this.#u32[w + 2];
     const fault = this.#buffers.usedFault(id, length, this.#published);
     if (fault !== VIOLATION_NONE) {
       this.#break(fault);
@@ -335,13 +349,13 @@ export class PackedDriver implements DriverQueue {
     }
     this.#groupId = id;
     this.#groupLength = length;
-    this.#groupLeft = this.#records[id * RECORD + SEQUENCE] - this.#popped + 1;
+    this.#groupLeft = this.#records[id * STRIDE + SEQUENCE] - this.#popped + 1;
     return true;
   }
 
   #give(out: UsedBatch, n: number, id: number, length: number): void {
     out.slot[n] = id;
-    out.token[n] = this.#records[id * RECORD + TOKEN];
+    out.token[n] = this.#records[id * STRIDE + TOKEN];
     out.length[n] = length;
     const slots = this.#buffers.remove(id);
     const at = this.#freeTo;
@@ -420,7 +434,7 @@ export class PackedDriver implements DriverQueue {
     this.#published = 0;
     this.#popped = 0;
     this.#slot = slot;
-    this.#availFlags = wrap === 1 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
+    this.#availFlags = wrap === 1 ? AVAIL : USED;
     this.#batchSlots = 0;
     this.#publishedSlot = slot;
     this.#publishedWrap = wrap;

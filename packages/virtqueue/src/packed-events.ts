@@ -1,6 +1,7 @@
 import type { Arena, Publisher } from '@vhostlab/memory';
 import { RING_EVENT_FLAGS_DESC, RING_EVENT_FLAGS_DISABLE, RING_EVENT_FLAGS_ENABLE } from './constants.ts';
 import { needEvent } from './need-event.ts';
+import { NO_U32 } from './no-arrays.ts';
 
 const UNKNOWN = -1;
 
@@ -10,11 +11,11 @@ const UNKNOWN = -1;
  */
 export class PackedEvents {
   readonly #publisher: Publisher;
-  readonly #u32: Uint32Array;
-  readonly #ownOffset: number;
-  readonly #peerWord: number;
-  readonly #size: number;
-  readonly #eventIdx: boolean;
+  readonly #u32: Uint32Array = NO_U32;
+  readonly #ownOffset: number = 0;
+  readonly #peerWord: number = 0;
+  readonly #size: number = 0;
+  readonly #eventIdx: boolean = false;
   #word = 0;
   #published = 0;
   #unconditional = false;

@@ -1,8 +1,10 @@
+import { NO_F64, NO_U8, NO_U32 } from './no-arrays.ts';
+
 /** The buffers of one request on the driver side, device-readable ones first; filled again for every request. */
 export class SegmentList {
-  readonly address: Float64Array;
-  readonly length: Uint32Array;
-  readonly writable: Uint8Array;
+  readonly address: Float64Array = NO_F64;
+  readonly length: Uint32Array = NO_U32;
+  readonly writable: Uint8Array = NO_U8;
   count = 0;
 
   constructor(capacity: number) {

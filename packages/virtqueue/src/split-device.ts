@@ -10,6 +10,7 @@ import { DeviceBuffers, failNotInFlight, zeroCounters } from './device-buffers.t
 import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
 import { IndirectReader } from './indirect-reader.ts';
+import { NO_U16, NO_U32 } from './no-arrays.ts';
 import { checkPlace } from './ring-layout.ts';
 import { SplitEvents } from './split-events.ts';
 import {
@@ -24,32 +25,38 @@ import {
   VIOLATION_NONE,
 } from './violations.ts';
 
+/** Own copies: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
+const NEXT = VIRTQ_DESC_F_NEXT;
+const WRITE = VIRTQ_DESC_F_WRITE;
+const INDIRECT = VIRTQ_DESC_F_INDIRECT;
+const CHAINED = NEXT | INDIRECT;
+
 const HIGH_WORD = 2 ** 32;
 
 /** Device side of a split virtqueue (virtio 1.3, 2.7). */
 export class SplitDevice implements DeviceQueue {
-  readonly size: number;
-  readonly index: number;
+  readonly size: number = 0;
+  readonly index: number = 0;
   readonly counters: DeviceCounters = zeroCounters();
 
-  readonly #u16: Uint16Array;
-  readonly #u32: Uint32Array;
+  readonly #u16: Uint16Array = NO_U16;
+  readonly #u32: Uint32Array = NO_U32;
   readonly #publisher: Publisher;
   readonly #translator: Translator;
-  readonly #mask: number;
-  readonly #inOrder: boolean;
-  readonly #indirect: boolean;
+  readonly #mask: number = 0;
+  readonly #inOrder: boolean = false;
+  readonly #indirect: boolean = false;
   readonly #events: SplitEvents;
   readonly #tables: IndirectReader;
   readonly #buffers: DeviceBuffers;
-  readonly #descriptors: Uint16Array;
-  readonly #order: Uint16Array;
+  readonly #descriptors: Uint16Array = NO_U16;
+  readonly #order: Uint16Array = NO_U16;
   /** Places of the areas: words of their typed arrays, and the used area in bytes. */
-  readonly #descWord: number;
-  readonly #availIdxWord: number;
-  readonly #availWord: number;
-  readonly #usedOffset: number;
-  readonly #usedWord: number;
+  readonly #descWord: number = 0;
+  readonly #availIdxWord: number = 0;
+  readonly #availWord: number = 0;
+  readonly #usedOffset: number = 0;
+  readonly #usedWord: number = 0;
 
   #violation = 0;
   /** Free-running indices modulo 2^16: next chain to pop, next used entry to write, published used index. */
@@ -137,11 +144,11 @@ export class SplitDevice implements DeviceQueue {
     const u32 = this.#u32;
     const descriptors = this.#descriptors;
     const order = this.#order;
-    const mask = this.#mask;
-    const descWord = this.#descWord;
-    const availWord = this.#availWord;
-    const lastAvail = this.#lastAvail;
-    const chains = batch.count;
+    const mask = this.#mask | 0;
+    const descWord = this.#descWord | 0;
+    const availWord = this.#availWord | 0;
+    const lastAvail = this.#lastAvail | 0;
+    const chains = batch.count | 0;
     const room = Math.min(limit, batch.segmentCapacity) - chains;
     let i = 0;
     for (; i < room; i++) {
@@ -150,7 +157,7 @@ export class SplitDevice implements DeviceQueue {
       if (head > mask || descriptors[head] !== 0) break;
       const w = descWord + head * 4;
       const flagsNext = u32[w + 3];
-      if ((flagsNext & (VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT)) !== 0) break;
+      if ((flagsNext & CHAINED) !== 0) break;
       const bytes = u32[w + 2];
       const chain = chains + i;
       address[chain] = u32[w] + u32[w + 1] * HIGH_WORD;
@@ -158,7 +165,7 @@ export class SplitDevice implements DeviceQueue {
       descriptors[head] = 1;
       order[at] = head;
       slot[chain] = head;
-      const isWritable = (flagsNext & VIRTQ_DESC_F_WRITE) >> 1;
+      const isWritable = (flagsNext & WRITE) >> 1;
       writable[chain] = isWritable;
       writableBytes[chain] = bytes * isWritable;
       readableBytes[chain] = bytes * (1 - isWritable);
@@ -207,15 +214,15 @@ export class SplitDevice implements DeviceQueue {
       const flagsNext = u32[w + 3];
       const address = u32[w] + u32[w + 1] * HIGH_WORD;
       const length = u32[w + 2];
-      if ((flagsNext & VIRTQ_DESC_F_INDIRECT) !== 0) {
+      if ((flagsNext & INDIRECT) !== 0) {
         if (!this.#indirect) return VIOLATION_INDIRECT_FEATURE;
-        if ((flagsNext & VIRTQ_DESC_F_NEXT) !== 0) return VIOLATION_INDIRECT_NEXT;
+        if ((flagsNext & NEXT) !== 0) return VIOLATION_INDIRECT_NEXT;
         const code = this.#tables.read(batch, address, length, true);
         if (code !== VIOLATION_NONE) return code;
         break;
       }
-      batch.segment(address, length, (flagsNext & VIRTQ_DESC_F_WRITE) !== 0);
-      if ((flagsNext & VIRTQ_DESC_F_NEXT) === 0) break;
+      batch.segment(address, length, (flagsNext & WRITE) !== 0);
+      if ((flagsNext & NEXT) === 0) break;
       desc = flagsNext >>> 16;
       if (desc > this.#mask) return VIOLATION_NEXT_RANGE;
       if (read === this.size) return VIOLATION_CHAIN_LENGTH;

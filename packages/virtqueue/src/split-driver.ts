@@ -2,55 +2,67 @@ import type { Arena, Publisher } from '@vhostlab/memory';
 import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE } from './constants.ts';
 import {
   checkedWritableBytes,
-  DESCRIPTORS,
   DriverBuffers,
-  FREE,
-  RECORD,
-  SEQUENCE,
-  TOKEN,
-  WRITABLE,
+  FREE_SEQUENCE,
+  RECORD_DESCRIPTORS,
+  RECORD_SEQUENCE,
+  RECORD_STRIDE,
+  RECORD_TOKEN,
+  RECORD_WRITABLE,
 } from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
+import { NO_F64, NO_U16, NO_U32 } from './no-arrays.ts';
 import { checkPlace, ringLayout } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SplitEvents } from './split-events.ts';
 import type { UsedBatch } from './used-batch.ts';
 import { VIOLATION_USED_ID, VIOLATION_USED_JUMP } from './violations.ts';
 
+/** Own copies: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
+const NEXT = VIRTQ_DESC_F_NEXT;
+const WRITE = VIRTQ_DESC_F_WRITE;
+const INDIRECT = VIRTQ_DESC_F_INDIRECT;
+const STRIDE = RECORD_STRIDE;
+const TOKEN = RECORD_TOKEN;
+const WRITABLE = RECORD_WRITABLE;
+const SEQUENCE = RECORD_SEQUENCE;
+const DESCRIPTORS = RECORD_DESCRIPTORS;
+const FREE = FREE_SEQUENCE;
+
 const PER_HIGH_WORD = 2 ** -32;
 
 /** Driver side of a split virtqueue (virtio 1.3, 2.7). */
 export class SplitDriver implements DriverQueue {
-  readonly size: number;
-  readonly index: number;
+  readonly size: number = 0;
+  readonly index: number = 0;
 
   readonly #arena: Arena;
-  readonly #u16: Uint16Array;
-  readonly #u32: Uint32Array;
+  readonly #u16: Uint16Array = NO_U16;
+  readonly #u32: Uint32Array = NO_U32;
   readonly #publisher: Publisher;
   readonly #place: DriverPlace;
-  readonly #descWord: number;
-  readonly #availWord: number;
-  readonly #usedIdxWord: number;
-  readonly #usedWord: number;
-  readonly #inOrder: boolean;
-  readonly #mask: number;
+  readonly #descWord: number = 0;
+  readonly #availWord: number = 0;
+  readonly #usedIdxWord: number = 0;
+  readonly #usedWord: number = 0;
+  readonly #inOrder: boolean = false;
+  readonly #mask: number = 0;
   readonly #events: SplitEvents;
 
   /** By head: see DriverBuffers. */
   readonly #buffers: DriverBuffers;
-  readonly #records: Float64Array;
+  readonly #records: Float64Array = NO_F64;
   /** Next descriptor of a chain, as written; the table itself is never read. */
-  readonly #next: Uint16Array;
+  readonly #next: Uint16Array = NO_U16;
   /** In order: heads by available index. */
-  readonly #order: Uint16Array;
+  readonly #order: Uint16Array = NO_U16;
   /**
    * Free descriptors, a ring: taken at `#taken`, given back at `#given`, both counting on for ever. A broken queue has
    * none.
    */
-  readonly #free: Uint16Array;
+  readonly #free: Uint16Array = NO_U16;
   #taken = 0;
   #given = 0;
 
@@ -122,23 +134,23 @@ export class SplitDriver implements DriverQueue {
     this.#taken = taken + 1;
     const mask = this.#mask;
     const head = this.#free[taken & mask];
-    if (head !== this.#coverTo) this.#coverDescriptors(head);
-    this.#coverTo = head + 1;
     const u32 = this.#u32;
     const w = this.#descWord + head * 4;
     u32[w] = address;
     u32[w + 1] = address * PER_HIGH_WORD;
     u32[w + 2] = length;
-    u32[w + 3] = writable ? VIRTQ_DESC_F_WRITE : 0;
+    u32[w + 3] = writable ? WRITE : 0;
     const added = this.#added;
     this.#added = added + 1;
     this.#u16[this.#availWord + (added & mask)] = head;
     const records = this.#records;
-    const r = head * RECORD;
+    const r = head * STRIDE;
     records[r + TOKEN] = token;
     records[r + WRITABLE] = writable ? length : 0;
     records[r + SEQUENCE] = added;
     if (this.#inOrder) this.#order[added & mask] = head;
+    if (head !== this.#coverTo) this.#coverDescriptors(head);
+    this.#coverTo = head + 1;
     return head;
   }
 
@@ -149,13 +161,13 @@ export class SplitDriver implements DriverQueue {
     const head = this.#takeFree();
     let desc = head;
     for (let i = 0; i < count; i++) {
-      const flags = segments.writable[i] === 1 ? VIRTQ_DESC_F_WRITE : 0;
+      const flags = segments.writable[i] === 1 ? WRITE : 0;
       if (i + 1 === count) {
         this.#write(desc, segments.address[i], segments.length[i], flags);
       } else {
         const next = this.#takeFree();
         this.#next[desc] = next;
-        const flagsNext = flags | VIRTQ_DESC_F_NEXT | (next << 16);
+        const flagsNext = flags | NEXT | (next << 16);
         this.#write(desc, segments.address[i], segments.length[i], flagsNext);
         desc = next;
       }
@@ -174,7 +186,7 @@ export class SplitDriver implements DriverQueue {
     const table = head * tables.entries * 16;
     writeIndirectTable(this.#u32, tables.offset + table, segments, true);
     this.#publisher.cover(tables.offset + table, 16 * count);
-    this.#write(head, tables.address + table, 16 * count, VIRTQ_DESC_F_INDIRECT);
+    this.#write(head, tables.address + table, 16 * count, INDIRECT);
     this.#offer(head, 1, writable, token);
     return head;
   }
@@ -282,7 +294,7 @@ export class SplitDriver implements DriverQueue {
       const slot = u32[w];
       const length = u32[w + 1];
       if (slot > mask) break;
-      const r = slot * RECORD;
+      const r = slot * STRIDE;
       if (records[r + DESCRIPTORS] !== 1 || length > records[r + WRITABLE]) break;
       if (records[r + SEQUENCE] >= published) break;
       records[r + SEQUENCE] = FREE;
@@ -320,7 +332,7 @@ export class SplitDriver implements DriverQueue {
       let fault = this.#buffers.usedFault(slot, length, this.#published);
       const records = this.#records;
       const last = fault === 0 ? slot : oldest;
-      const buffers = records[last * RECORD + SEQUENCE] - records[oldest * RECORD + SEQUENCE] + 1;
+      const buffers = records[last * STRIDE + SEQUENCE] - records[oldest * STRIDE + SEQUENCE] + 1;
       if (fault === 0 && buffers > visible) fault = VIOLATION_USED_ID;
       if (fault !== 0) {
         this.#break(fault);
@@ -335,7 +347,7 @@ export class SplitDriver implements DriverQueue {
       out,
       n,
       oldest,
-      oldest === this.#groupSlot ? this.#groupLength : this.#records[oldest * RECORD + WRITABLE],
+      oldest === this.#groupSlot ? this.#groupLength : this.#records[oldest * STRIDE + WRITABLE],
     );
     return true;
   }
@@ -343,7 +355,7 @@ export class SplitDriver implements DriverQueue {
   /** Gives buffer `slot` back to the caller and its descriptors to the free ones. */
   #give(out: UsedBatch, n: number, slot: number, length: number): void {
     out.slot[n] = slot;
-    out.token[n] = this.#records[slot * RECORD + TOKEN];
+    out.token[n] = this.#records[slot * STRIDE + TOKEN];
     out.length[n] = length;
     const descriptors = this.#buffers.remove(slot);
     let desc = slot;

@@ -1,5 +1,6 @@
 import type { Arena, Publisher } from '@vhostlab/memory';
 import { needEvent } from './need-event.ts';
+import { NO_U16 } from './no-arrays.ts';
 
 const UNKNOWN = -1;
 const ASKS_NOT = 0;
@@ -19,11 +20,11 @@ export interface SplitEventWords {
  */
 export class SplitEvents {
   readonly #publisher: Publisher;
-  readonly #u16: Uint16Array;
+  readonly #u16: Uint16Array = NO_U16;
   readonly #own: SplitEventWords;
-  readonly #peerFlags: number;
-  readonly #peerEvent: number;
-  readonly #eventIdx: boolean;
+  readonly #peerFlags: number = 0;
+  readonly #peerEvent: number = 0;
+  readonly #eventIdx: boolean = false;
   /** Own event word as published last; UNKNOWN after a take-over. */
   #event = 0;
   #asks = ASKS;

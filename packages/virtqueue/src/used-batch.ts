@@ -1,12 +1,14 @@
+import { NO_F64, NO_U16 } from './no-arrays.ts';
+
 /** Buffers that came back from the device: struct of arrays, filled again by every `popUsed`. */
 export class UsedBatch {
-  readonly capacity: number;
+  readonly capacity: number = 0;
   /** The caller's own number for the buffer, as given to `add…`. */
-  readonly token: Float64Array;
+  readonly token: Float64Array = NO_F64;
   /** Head descriptor (split) or buffer id (packed), as returned by `add…`. */
-  readonly slot: Uint16Array;
+  readonly slot: Uint16Array = NO_U16;
   /** Bytes that the device wrote into the buffer. */
-  readonly length: Float64Array;
+  readonly length: Float64Array = NO_F64;
   count = 0;
 
   constructor(capacity: number) {

@@ -15,7 +15,7 @@ describe('driver and device over random schedules with delayed visibility equal 
         fc.modelRun(() => ({ model, real: rig }), commands);
         drain(model, rig);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 });
