@@ -113,32 +113,35 @@ export class VhostControl {
   };
 
   #setMemTable(table: vhostV1.SetMemTable): Reply | undefined {
-    const base = this.#context.window(this.#window);
+    const { arena } = this.#context;
+    // tried apart, so that a refused table leaves the old one
+    const fault = this.#map(table, new AddressSpace(arena), new AddressSpace(arena));
+    if (fault !== undefined) return fault;
     this.space.clear();
     this.#user.clear();
-    let pageBytes = Number.POSITIVE_INFINITY;
+    this.#map(table, this.space, this.#user);
+    this.#events.memory(Math.min(...table.regions.map(({ pageBytes }) => Number(pageBytes))));
+    return undefined;
+  }
+
+  #map(table: vhostV1.SetMemTable, guest: AddressSpace, user: AddressSpace): Reply | undefined {
+    const base = this.#context.window(this.#window);
     for (const region of table.regions) {
       const at = base + Number(region.windowOffset);
       const size = Number(region.sizeBytes);
-      const outside = region.window !== this.#window || at + size > this.#context.arena.sizeBytes;
-      const placed = outside
-        ? [-1]
-        : [
-            this.space.map(Number(region.guestPhysAddr), size, at, PERMISSION_RW),
-            this.#user.map(Number(region.userAddr), size, at, PERMISSION_RW),
-          ];
-      if (placed.some((fault) => fault < 0)) {
-        this.space.clear();
-        this.#user.clear();
+      const isInside = region.window === this.#window && at + size <= this.#context.arena.sizeBytes;
+      if (
+        !isInside ||
+        guest.map(Number(region.guestPhysAddr), size, at, PERMISSION_RW) < 0 ||
+        user.map(Number(region.userAddr), size, at, PERMISSION_RW) < 0
+      ) {
         const where = `0x${region.guestPhysAddr.toString(16)}`;
         return {
           error: EINVAL,
           reason: `the memory region at ${where} overlaps another or lies outside its window`,
         };
       }
-      pageBytes = Math.min(pageBytes, Number(region.pageBytes));
     }
-    this.#events.memory(pageBytes);
     return undefined;
   }
 
