@@ -11,6 +11,9 @@ import {
   type NicCoreConfig,
   type NicCoreResult,
   nicCoreModule,
+  type StageCoreConfig,
+  type StageCoreResult,
+  stageCoreModule,
   switchCoreModule,
 } from '@vhostlab/datapath/test-kit';
 import type { ComponentPlan } from '@vhostlab/engine';
@@ -53,7 +56,10 @@ export function guestConfig(guest: number, part: Partial<GuestCoreConfig> = {}):
   };
 }
 
-function scenario(guests: readonly GuestCoreConfig[]): ScenarioConfig {
+function scenario(
+  guests: readonly GuestCoreConfig[],
+  execution: ScenarioConfig['execution'],
+): ScenarioConfig {
   return {
     backend: 'vhost-user',
     workload: 'pvp',
@@ -62,7 +68,7 @@ function scenario(guests: readonly GuestCoreConfig[]): ScenarioConfig {
     ring: 'split',
     ringSize: 64,
     pages: '4K',
-    execution: 'rtc',
+    execution,
     guest: 'poll',
     offloads: { csum: false, tso: false, mrg: true },
     nic: { pcie: 'gen4x16', rateGbps: 25 },
@@ -130,7 +136,7 @@ export function runRig(options: RigOptions): RigOutcome {
   const outcome = runComponents(
     [
       ...guests.map(guestComponent),
-      vhostUserPlugin.plan(scenario(guests)),
+      vhostUserPlugin.plan(scenario(guests, 'rtc')),
       peers(options.nic ?? {}, outputs),
     ],
     new Map([
@@ -144,6 +150,45 @@ export function runRig(options: RigOptions): RigOutcome {
   return {
     ...outcome,
     nic: outcome.core('nic0').results.nic as NicCoreResult,
+    guests: guests.map(({ guest }) => outcome.core(`guest${guest}.vcpu0`).results.guest as GuestCoreResult),
+  };
+}
+
+/** Runs the vhost core of a pipeline between test guests and a core that stands for the switching one. */
+export function runPipeline(
+  parts: readonly Partial<GuestCoreConfig>[],
+  stage: Partial<StageCoreConfig>,
+  copyMode = false,
+): TestOutcome & { stage: StageCoreResult; guests: GuestCoreResult[] } {
+  const guests = parts.map((part, guest) => guestConfig(guest, part));
+  const core = 'switch.lcore0';
+  const config: StageCoreConfig = {
+    end: 'stage',
+    ports: [10],
+    frames: 0,
+    lengths: [60],
+    startPs: START_PS,
+    gapPs: 200_000,
+    busyUntilPs: 0,
+    ...stage,
+  };
+  const switching: ComponentPlan = {
+    cores: [{ id: core, service: 'switch', module: 'test/stage', config, mode: 'hardware', account: 'none' }],
+    windows: [],
+    ends: [{ channel: 'stage.0', kind: 'link', side: 'b', core, end: 'stage', latency: 'ring' }],
+  };
+  const outcome = runComponents(
+    [...guests.map(guestComponent), vhostUserPlugin.plan(scenario(guests, 'pipeline')), switching],
+    new Map([
+      ...vhostUserPlugin.modules,
+      ['test/guest', guestCoreModule] as const,
+      ['test/stage', stageCoreModule] as const,
+    ]),
+    { copyMode },
+  );
+  return {
+    ...outcome,
+    stage: outcome.core(core).results.stage as StageCoreResult,
     guests: guests.map(({ guest }) => outcome.core(`guest${guest}.vcpu0`).results.guest as GuestCoreResult),
   };
 }
