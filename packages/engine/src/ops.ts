@@ -51,7 +51,7 @@ export const OPS: readonly OpDefinition[] = [
   ),
   ...define('vhost.used', 'none', 'vhost.used', 'vhost.used_packed'),
   ...define('vhost.call', 'none', 'vhost.call_check'),
-  ...define('vhost.call', 'call', 'vhost.call'),
+  ...define('vhost.call', 'none', 'vhost.call'),
   ...define('tap.xmit', 'none', 'tap.xmit', 'tap.skb_alloc'),
   ...define('tap.enqueue', 'none', 'tap.enqueue'),
   ...define('softirq.poll', 'none', 'softirq.poll', 'softirq.skb_alloc'),

@@ -3,8 +3,9 @@ import { completeChecksum, GSO_NONE, Segmenter, writeHeader } from '@vhostlab/vi
 import {
   createSource,
   type FrameSource,
+  LEARNING_GAP_PS,
   LEARNING_PACKET,
-  learningFrame,
+  learningFrames,
   SEGMENT_BYTES,
 } from '@vhostlab/workload';
 import type { GuestPort } from './guest-port.ts';
@@ -52,9 +53,9 @@ export class FrameFeeder {
   readonly #segmenter: Segmenter;
   #scratch = -1;
   #has: boolean;
-  /** Sent ahead of the stream, until then not undefined. */
-  #learning: Uint8Array | undefined;
-  readonly #learnPs: Ps;
+  /** Frames that are still to be sent ahead of the stream, and the moment of the next of them. */
+  readonly #learning: Uint8Array[];
+  #learnPs: Ps;
   /** Frames that the source gave so far: numbers its packets. */
   #index = 0;
   #bornPs: Ps = 0;
@@ -69,15 +70,16 @@ export class FrameFeeder {
       workload === 'stream'
         ? { ...traffic, kind: 'tcp-stream' as const, gso: true, checksumOffload: true }
         : traffic;
+    const capture = config.capture === undefined ? undefined : Buffer.from(config.capture, 'base64');
     this.#source = createSource(spec, {
       shard: config.queue,
       shards: queues,
-      ...(config.capture === undefined ? {} : { capture: Buffer.from(config.capture, 'base64') }),
+      ...(capture === undefined ? {} : { capture }),
     });
     this.#startPs = context.constant('run.trafficStartNs') * 1000;
     const learningPs = context.constant('run.learningNs') * 1000;
     this.#learnPs = this.#startPs - learningPs;
-    this.#learning = learningPs > 0 ? learningFrame(traffic) : undefined;
+    this.#learning = learningPs > 0 ? learningFrames(traffic, capture) : [];
     this.#offered = context.counter('frames.offered');
     this.#offeredBytes = context.counter('bytes.offered');
     this.#segmenter = new Segmenter(context.arena.u8);
@@ -87,7 +89,7 @@ export class FrameFeeder {
 
   /** Moment from which the next frame may depart. */
   get nextPs(): Ps {
-    if (this.#learning !== undefined) return this.#learnPs;
+    if (this.#learning.length > 0) return this.#learnPs;
     if (this.#segmenter.index < this.#segmenter.count) return 0;
     return this.#has ? this.#startPs + this.#source.atPs : Number.POSITIVE_INFINITY;
   }
@@ -104,8 +106,8 @@ export class FrameFeeder {
     work.checksums = 0;
     work.checksumBytes = 0;
     this.#port.tx.begin();
-    if (this.#learning !== undefined && now >= this.#learnPs) {
-      this.#learn(this.#learning, now);
+    if (this.#learning.length > 0 && now >= this.#learnPs) {
+      this.#learn(this.#learning[0], now);
       return work.frames;
     }
     const { offload } = this.#source;
@@ -128,7 +130,8 @@ export class FrameFeeder {
     this.#plainHeader(u32, frameAt);
     if (!tx.add(buffer, frame.length, LEARNING_PACKET, now))
       throw new Error('the transmit queue lost its room');
-    this.#learning = undefined;
+    this.#learning.shift();
+    this.#learnPs += LEARNING_GAP_PS;
     this.work.frames++;
     this.work.bytes += frame.length;
   }

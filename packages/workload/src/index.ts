@@ -18,7 +18,7 @@ export {
   TABLE_ENTRIES,
 } from './guest-memory.ts';
 export { type GuestRole, roleOf, sendsFrames } from './guest-roles.ts';
-export { LEARNING_PACKET, learningFrame } from './learning-frame.ts';
+export { LEARNING_GAP_PS, LEARNING_PACKET, learningFrames, MAX_LEARNING_FRAMES } from './learning-frames.ts';
 export {
   FCS_BYTES,
   frameBytesWithFcs,

@@ -14,7 +14,7 @@ import type { Nic } from '../nic.ts';
 import { OffloadFinisher } from '../offload-finisher.ts';
 import { HEADROOM_BYTES, STAGING_BYTES } from '../queue/dequeue-queue.ts';
 import type { WirePort } from '../wire-port.ts';
-import { IngressPort } from './ingress-port.ts';
+import { IngressPort, type SwitchCore } from './ingress-port.ts';
 import { UpcallDesk } from './upcall-desk.ts';
 
 /** Port of the bridge that is the NIC's physical port. */
@@ -36,7 +36,7 @@ const BACKLOG_PS = 20_000_000;
  * The embedded switch: a flow table of its own between the physical port and the functions. Frames that no flow takes
  * go up to the switch service and come back with what to do; frames of one port never overtake each other.
  */
-export class Eswitch implements FrameCopier {
+export class Eswitch implements FrameCopier, SwitchCore {
   readonly datapath: Datapath;
   readonly wire: WirePort;
   readonly desk: UpcallDesk;

@@ -1,9 +1,43 @@
-import { KEY_WORDS } from '@vhostlab/datapath';
+import { type Datapath, KEY_WORDS } from '@vhostlab/datapath';
 import type { FrameMeta, Ps, Ticket } from '@vhostlab/engine';
+import type { EswitchConstants } from '../constants.ts';
 import type { Nic, TimerOwner } from '../nic.ts';
 import type { FramePort, FrameSupplier } from '../queue/frame-port.ts';
-import type { Eswitch } from './eswitch.ts';
+import type { WirePort } from '../wire-port.ts';
 import { HoldQueue } from './hold-queue.ts';
+import type { UpcallDesk } from './upcall-desk.ts';
+
+/** What an ingress port needs of the switch that it belongs to. */
+export interface SwitchCore {
+  readonly datapath: Datapath;
+  readonly desk: UpcallDesk;
+  readonly wire: WirePort;
+  readonly constants: EswitchConstants;
+  /** Key and hash of the frame that was looked up last. */
+  readonly key: Uint32Array;
+  readonly hash: number;
+  hasRoom(nowPs: Ps): boolean;
+  hasCapacity(nowPs: Ps): boolean;
+  lookup(offset: number, length: number, port: number, nowPs: Ps): number;
+  forward(
+    flow: number,
+    offset: number,
+    length: number,
+    meta: FrameMeta,
+    atPs: Ps,
+    owned: boolean,
+    extraPs: Ps,
+  ): void;
+  execute(
+    program: Uint32Array,
+    offset: number,
+    length: number,
+    meta: FrameMeta,
+    atPs: Ps,
+    owned: boolean,
+    extraPs: Ps,
+  ): void;
+}
 
 /**
  * Where frames of one port enter the embedded switch. A frame without a flow waits for the switch service, and frames
@@ -11,7 +45,7 @@ import { HoldQueue } from './hold-queue.ts';
  */
 export class IngressPort implements FramePort, TimerOwner, FrameSupplier {
   readonly #nic: Nic;
-  readonly #eswitch: Eswitch;
+  readonly #eswitch: SwitchCore;
   readonly #number: number;
   readonly #lossy: boolean;
   readonly #timer: number;
@@ -24,7 +58,7 @@ export class IngressPort implements FramePort, TimerOwner, FrameSupplier {
   /** Frames from the oldest on that were looked at for asking. */
   #considered = 0;
 
-  constructor(nic: Nic, eswitch: Eswitch, number: number, lossy: boolean) {
+  constructor(nic: Nic, eswitch: SwitchCore, number: number, lossy: boolean) {
     this.#nic = nic;
     this.#eswitch = eswitch;
     this.#number = number;

@@ -12,14 +12,15 @@ import {
 import {
   createSource,
   type FrameSource,
+  LEARNING_GAP_PS,
   LEARNING_PACKET,
-  learningFrame,
+  learningFrames,
   type TrafficSpec,
 } from '@vhostlab/workload';
 import { arrivalPs, WireSender } from '../wire.ts';
 import { Requester } from './requester.ts';
 import { Sink } from './sink.ts';
-import { StationSource } from './source.ts';
+import { FRAME_BYTES, StationSource } from './source.ts';
 
 /** Configuration of a `nic/station` core: plain data. */
 export interface StationConfig {
@@ -84,34 +85,38 @@ class Receiver implements Task {
   }
 }
 
-/** Sends the learning frame before the stream starts. */
+/** Sends the learning frames before the stream starts. */
 class Learner implements Task {
   readonly name = 'station.learner';
   readonly #context: CoreContext;
   readonly #wire: WireSender;
-  readonly #atPs: Ps;
-  readonly #length: number;
+  readonly #frames: Uint8Array[];
   readonly #buffer: number;
-  #sent = false;
+  #atPs: Ps;
 
-  constructor(context: CoreContext, wire: WireSender, frame: Uint8Array, atPs: Ps) {
+  constructor(context: CoreContext, wire: WireSender, frames: Uint8Array[], atPs: Ps) {
     this.#context = context;
     this.#wire = wire;
+    this.#frames = frames;
     this.#atPs = atPs;
-    this.#length = frame.length;
-    this.#buffer = context.arena.alloc(frame.length);
-    context.arena.u8.set(frame, this.#buffer);
+    this.#buffer = context.arena.alloc(FRAME_BYTES);
   }
 
   run(): TaskResult {
-    if (this.#sent) return IDLE;
-    if (this.#context.now() < this.#atPs) {
-      this.#context.wakeAt(this.#atPs);
-      return IDLE;
+    const frame = this.#frames[0];
+    if (frame === undefined) return IDLE;
+    if (this.#context.now() >= this.#atPs) {
+      this.#frames.shift();
+      this.#context.arena.u8.set(frame, this.#buffer);
+      this.#wire.send(
+        this.#buffer,
+        frame.length,
+        { ...emptyFrameMeta(), packet: LEARNING_PACKET },
+        this.#atPs,
+      );
+      this.#atPs += LEARNING_GAP_PS;
     }
-    this.#sent = true;
-    const meta = { ...emptyFrameMeta(), packet: LEARNING_PACKET };
-    this.#wire.send(this.#buffer, this.#length, meta, this.#atPs);
+    if (this.#frames.length > 0) this.#context.wakeAt(this.#atPs);
     return IDLE;
   }
 }
@@ -126,7 +131,8 @@ export const stationModule: CoreModule = {
     const sink = config.receives || config.transacts ? new Sink(context, config.queues) : undefined;
     const learnPs = Math.round(context.constant('run.learningNs') * PS_PER_NS);
     if (source !== undefined && learnPs > 0) {
-      context.addTask(new Learner(context, wire, learningFrame(config.traffic), startPs - learnPs));
+      const frames = learningFrames(config.traffic, captureOf(config));
+      context.addTask(new Learner(context, wire, frames, startPs - learnPs));
     }
     let requester: Requester | undefined;
     if (config.transacts && source !== undefined && sink !== undefined) {
@@ -140,6 +146,10 @@ export const stationModule: CoreModule = {
 };
 
 function sourceOf(config: StationConfig): FrameSource {
-  if (config.capture === undefined) return createSource(config.traffic);
-  return createSource(config.traffic, { capture: Buffer.from(config.capture, 'base64') });
+  const capture = captureOf(config);
+  return createSource(config.traffic, capture === undefined ? {} : { capture });
+}
+
+function captureOf(config: StationConfig): Uint8Array | undefined {
+  return config.capture === undefined ? undefined : Buffer.from(config.capture, 'base64');
 }

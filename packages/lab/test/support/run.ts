@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { compileCostProfile, parseCostProfile } from '@vhostlab/cost-profile';
+import {
+  buildScenario,
+  type Capture,
+  type CompareOptionsInput,
+  notApplicable,
+  openEmbeddedLab,
+  parseCompareOptions,
+  type Result,
+  resultOf,
+  runScenario,
+  type ScenarioOutcome,
+  type Tracing,
+} from '../../src/index.ts';
+
+const PROFILE = new URL('../profiles/reference.yaml', import.meta.resolve('@vhostlab/cost-profile'));
+
+export const profile = parseCostProfile(readFileSync(PROFILE, 'utf8'), 'reference.yaml');
+const compiled = compileCostProfile(profile);
+const profileJson = JSON.stringify(profile);
+
+/** No spans: tests look at figures. */
+export const noTracing: Tracing = {
+  providerFor: () => undefined,
+  takeSpans: () => ({ otlpJson: new Uint8Array(0), dropped: 0 }),
+};
+
+type Scenario = ReturnType<typeof buildScenario>;
+
+/** Runs every workload on every back end of the options, embedded; `use` sees each outcome before it is closed. */
+export async function runRows(
+  input: CompareOptionsInput,
+  extra: {
+    capture?: Capture;
+    copyMode?: boolean;
+    change?: (config: Scenario) => Scenario;
+    use?: (outcome: ScenarioOutcome, result: Result) => void;
+  } = {},
+): Promise<Result[]> {
+  const options = parseCompareOptions({ samples: 0, ...input });
+  const lab = openEmbeddedLab(noTracing);
+  const results: Result[] = [];
+  try {
+    for (const workload of options.workloads) {
+      for (const backend of options.backends) {
+        const built = buildScenario(backend, workload, options, extra.capture);
+        const packets = built.traffic.packets ?? 1;
+        const outcome = await runScenario(lab, {
+          name: `${workload}/${backend}`,
+          config: extra.change?.(built) ?? built,
+          profile: compiled,
+          profileJson,
+          samplingStride: options.samples === 0 ? 0 : Math.max(1, Math.ceil(packets / options.samples)),
+          copyMode: extra.copyMode ?? false,
+        });
+        try {
+          const result = resultOf(outcome, notApplicable(backend, options));
+          extra.use?.(outcome, result);
+          results.push(result);
+        } finally {
+          outcome.close();
+        }
+      }
+    }
+  } finally {
+    await lab.close();
+  }
+  return results;
+}
