@@ -59,7 +59,7 @@ for (const backend of ['vfio', 'vdpa'] as const) {
     for (const { name, features } of RINGS) {
       it(`sends what a ${name} ring holds, unchanged and in order`, () => {
         const list = frames(60, 20, 1514, 15, 333);
-        const count = 1500;
+        const count = 700;
         const outcome = run(
           virtioPlan({
             backend,
@@ -75,11 +75,11 @@ for (const backend of ['vfio', 'vdpa'] as const) {
       });
 
       it(`receives into a ${name} ring, unchanged and in order`, () => {
-        const spec = traffic(1500, { size: 'imix', rate: '1Mpps', flows: 5 });
+        const spec = traffic(600, { size: 'imix', rate: '1Mpps', flows: 5 });
         const outcome = run(virtioPlan({ backend, workload: 'rx', traffic: spec, guests: [{ features }] }));
         const guest = resultOf<GuestReport>(outcome, 'guest0.vcpu0', 'guest');
         expect(outcome.drops).toEqual({});
-        expect(guest.frames).toBe(1500);
+        expect(guest.frames).toBe(600);
         expect(guest.sha256).toBe(hashOfSource(spec));
       });
 
@@ -101,11 +101,11 @@ for (const backend of ['vfio', 'vdpa'] as const) {
 
     it('counts every frame when the guest is slower than the wire', () => {
       const outcome = run(
-        virtioPlan({ backend, workload: 'pvp', traffic: traffic(20_000), guests: [{ forwards: true }] }),
+        virtioPlan({ backend, workload: 'pvp', traffic: traffic(8000), guests: [{ forwards: true }] }),
       );
-      expect(outcome.total('frames.offered')).toBe(20_000);
+      expect(outcome.total('frames.offered')).toBe(8000);
       expect(outcome.dropped).toBeGreaterThan(1000);
-      expect(outcome.total('frames.delivered') + outcome.dropped).toBe(20_000);
+      expect(outcome.total('frames.delivered') + outcome.dropped).toBe(8000);
     });
 
     it('carries frames from guest to guest through the eswitch, over PCIe twice', () => {

@@ -83,6 +83,7 @@ class TestGuest implements Task {
   readonly #offered;
   readonly #interrupts;
   readonly #received: { length: number; flags: number; gsoType: number; buffers: number }[] = [];
+  readonly #frame = new Uint8Array(66_000);
   #rx: DriverQueue | undefined;
   #tx: DriverQueue | undefined;
   #sent = 0;
@@ -223,7 +224,7 @@ class TestGuest implements Task {
       const bytes = used.length[i];
       if (bytes >= HEADER) {
         const buffers = readNumBuffers(u8, at);
-        const frame = new Uint8Array(66_000);
+        const frame = this.#frame;
         let length = bytes - HEADER;
         frame.set(u8.subarray(at + HEADER, at + bytes));
         for (let b = 1; b < buffers; b++) {
