@@ -69,7 +69,7 @@ class Softirq implements Task {
     if (this.#state === 'recheck') {
       if (count === 0) {
         this.#state = 'idle';
-        return IDLE;
+        return answered ? DONE : IDLE;
       }
       this.#context.meter.charge(this.#opPoll, 1, 0);
       nic.interrupts(false);

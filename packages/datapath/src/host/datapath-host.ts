@@ -18,7 +18,8 @@ const MAX_BURST = 64;
 const ETH_HEADER_BYTES = 14;
 
 interface Waiting {
-  ticket: Ticket;
+  /** Its upcall; undefined for a frame that has a flow and stays behind others. */
+  ticket: Ticket | undefined;
   index: number;
   key: Uint32Array;
   hash: number;
@@ -27,7 +28,8 @@ interface Waiting {
 /**
  * A datapath on a core of its host: takes a burst of frames through parse, lookup and actions. A miss goes to
  * the switch service. `userspace`: the core holds for the answer, as a PMD that translates its own upcall.
- * `kernel`: frames queue for their answers while others pass.
+ * `kernel`: frames queue for their answers, and those that come after them stay behind, so that the order of a port
+ * is kept; only when the queue is full do frames with a flow pass.
  */
 export class DatapathHost {
   readonly datapath: Datapath;
@@ -93,7 +95,7 @@ export class DatapathHost {
     this.#switch.onRequest((method, body, reply) => this.datapath.serve(method, body, context.now(), reply));
   }
 
-  /** Frames that wait for an answer of the switch service. */
+  /** Frames that wait for an answer of the switch service, or behind one that does. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -150,6 +152,7 @@ export class DatapathHost {
       // a flow may be gone since the core held; the answer for an earlier frame may have brought another one
       if (flow >= 0 && this.datapath.flows.generation[flow] !== this.#generations[i]) flow = -1;
       if (flow < 0) flow = this.datapath.lookup(this.#keys, i * KEY_WORDS, this.#hashes[i], now);
+      if (flow >= 0 && this.#staysBehind(i, index)) continue;
       if (flow >= 0) {
         this.datapath.account(flow, 1, this.#pool.length[index], now);
         this.#execute(this.datapath.program(flow), index);
@@ -159,7 +162,7 @@ export class DatapathHost {
       if (waiting !== undefined) {
         this.#charges.charge(this.datapath.tally);
         this.#held = waiting;
-        return waiting.ticket;
+        return waiting.ticket as Ticket;
       }
     }
     this.#charges.charge(this.datapath.tally);
@@ -168,15 +171,53 @@ export class DatapathHost {
     return undefined;
   }
 
-  /** Executes frames whose answers are there; how many. For kinds that do not hold. */
+  /**
+   * Executes a burst of the frames whose answers are there; how many. For kinds that do not hold: call it in every
+   * run until it answers 0.
+   */
   answers(): number {
     let done = 0;
-    while (this.#waiting.length > 0 && this.#waiting[0].ticket.done) {
-      this.#answer(this.#waiting.shift() as Waiting);
+    while (this.#waiting.length > 0 && done < MAX_BURST) {
+      const first = this.#waiting[0];
+      if (first.ticket === undefined) {
+        const flow = this.datapath.lookup(first.key, 0, first.hash, this.#context.now());
+        if (flow < 0) {
+          // its flow went away while it was waiting
+          first.ticket = this.#request(first);
+          break;
+        }
+        this.#waiting.shift();
+        this.datapath.account(flow, 1, this.#pool.length[first.index], this.#context.now());
+        this.#execute(this.datapath.program(flow), first.index);
+      } else if (first.ticket.done) {
+        this.#waiting.shift();
+        this.#answer(first);
+      } else {
+        break;
+      }
       done++;
     }
+    this.#charges.charge(this.datapath.tally);
     if (done > 0) this.#context.meter.charge(this.#opActions, done, 0);
     return done;
+  }
+
+  /** Queues frame `i` of the burst, which has a flow, behind frames that wait; false when it may pass. */
+  #staysBehind(i: number, index: number): boolean {
+    const { length } = this.#waiting;
+    if (length === 0 || length >= this.#queueLimit) return false;
+    this.#waiting.push(this.#waitingFrame(i, index));
+    return true;
+  }
+
+  #waitingFrame(i: number, index: number): Waiting {
+    const key = this.#keys.slice(i * KEY_WORDS, (i + 1) * KEY_WORDS);
+    return { ticket: undefined, index, key, hash: this.#hashes[i] };
+  }
+
+  #request({ key, hash, index }: Waiting): Ticket {
+    const body = encodeUpcall({ key, hash, frameBytes: this.#pool.length[index], frame: new Uint8Array(0) });
+    return this.#switch.request(METHOD_UPCALL, body);
   }
 
   /** Asks the switch service; the waiting frame when this core holds for it. */
@@ -186,11 +227,9 @@ export class DatapathHost {
       this.#pool.free(index);
       return undefined;
     }
-    const key = this.#keys.slice(i * KEY_WORDS, (i + 1) * KEY_WORDS);
-    const hash = this.#hashes[i];
+    const waiting = this.#waitingFrame(i, index);
+    waiting.ticket = this.#request(waiting);
     const pool = this.#pool;
-    const body = encodeUpcall({ key, hash, frameBytes: pool.length[index], frame: new Uint8Array(0) });
-    const waiting = { ticket: this.#switch.request(METHOD_UPCALL, body), index, key, hash };
     const { recorder } = this.#context;
     if (recorder.sampled(pool.packet[index])) {
       recorder.event(
@@ -206,7 +245,7 @@ export class DatapathHost {
   }
 
   #answer({ ticket, index, key, hash }: Waiting): void {
-    const reply = ticket.value === STATUS_OK ? decodeUpcallReply(ticket.bytes) : undefined;
+    const reply = ticket?.value === STATUS_OK ? decodeUpcallReply(ticket.bytes) : undefined;
     if (reply === undefined) {
       this.#dropNoFlow.value++;
       this.#pool.free(index);

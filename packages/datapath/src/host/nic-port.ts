@@ -42,23 +42,26 @@ export function nicPortWindowBytes(ringSize: number, buffers: number, bufferByte
   return nicRingBytes(ringSize) * 2 + buffers * (bufferBytes + 64) + 64 * 1024;
 }
 
-/** Descriptors of a ring, buffers and bytes of each, as OVS-DPDK has them by default. */
-const POLL_MODE = { ringSize: 2048, buffers: 8192, bufferBytes: 2176 };
-/** A GSO frame needs a buffer of its own size. */
-const POLL_MODE_GSO = { ringSize: 2048, buffers: 2560, bufferBytes: 66_048 };
+/** Descriptors of a ring and buffers, as OVS-DPDK has them by default. */
+const POLL_MODE_RING = 2048;
+const POLL_MODE_BUFFERS = 8192;
+/** Buffers from this size on, for frames of 64 KiB, are fewer: the ring's and some bursts. */
+const LARGE_BUFFER_BYTES = 16_384;
+const LARGE_BUFFERS = 2560;
 
-/** Sizes of a poll-mode driver's rings and buffers; `gso`: frames of 64 KiB pass. */
+/** Sizes of a poll-mode driver's rings and buffers of `bufferBytes` each, headroom included. */
 export function pollModeSizes(
-  gso: boolean,
+  bufferBytes: number,
 ): Pick<NicPortOptions, 'ringSize' | 'buffers' | 'bufferBytes' | 'windowBytes'> {
-  const sizes = gso ? POLL_MODE_GSO : POLL_MODE;
-  return { ...sizes, windowBytes: nicPortWindowBytes(sizes.ringSize, sizes.buffers, sizes.bufferBytes) };
+  const buffers = bufferBytes < LARGE_BUFFER_BYTES ? POLL_MODE_BUFFERS : LARGE_BUFFERS;
+  const windowBytes = nicPortWindowBytes(POLL_MODE_RING, buffers, bufferBytes);
+  return { ringSize: POLL_MODE_RING, buffers, bufferBytes, windowBytes };
 }
 
 /** Places of the rings between two cores of a pipeline, and bytes of the frames in them. */
-export function stageRing(gso: boolean): { capacity: number; bufferBytes: number } {
-  const capacity = gso ? 256 : 1024;
-  return { capacity, bufferBytes: capacity * (gso ? POLL_MODE_GSO : POLL_MODE).bufferBytes };
+export function stageRing(bufferBytes: number): { capacity: number; bufferBytes: number } {
+  const capacity = bufferBytes < LARGE_BUFFER_BYTES ? 1024 : 256;
+  return { capacity, bufferBytes: capacity * bufferBytes };
 }
 
 /**
