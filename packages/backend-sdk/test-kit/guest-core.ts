@@ -10,10 +10,10 @@ import {
 } from '@vhostlab/engine';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import { type DriverQueue, PackedDriver, type RingFormat, SplitDriver } from '@vhostlab/virtqueue';
+import { askVhost } from '../src/index.ts';
 import { GPA_BASE, guestLayout, USER_BASE } from './guest-memory.ts';
 import { GuestReceiver, type ReceiveConfig, type ReceivedFrame } from './guest-receiver.ts';
 import { GuestSender, type SendConfig } from './guest-sender.ts';
-import { vhostRequest } from './vhost-client.ts';
 
 /** One queue pair of a guest for tests: driver and VMM on one core. */
 export interface GuestCoreConfig {
@@ -137,7 +137,7 @@ function* setUp(context: CoreContext, config: GuestCoreConfig, refused: string[]
     ...rings.map((value) => ({ case: 'setVring' as const, value })),
   ];
   for (const request of requests) {
-    const reply = yield* vhostRequest(control, request);
+    const reply = yield* askVhost(control, request);
     if (reply.error !== 0) refused.push(`${request.case}: ${reply.error} ${reply.reason}`);
   }
 }

@@ -4,4 +4,3 @@ export { type GuestCoreConfig, type GuestCoreResult, guestCoreModule } from './g
 export { GPA_BASE, guestLayout, UNMAPPED_GPA, USER_BASE } from './guest-memory.ts';
 export type { ReceiveConfig, ReceivedFrame } from './guest-receiver.ts';
 export type { SendConfig } from './guest-sender.ts';
-export { type VhostRequestInit, vhostRequest } from './vhost-client.ts';

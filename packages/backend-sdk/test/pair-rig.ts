@@ -9,8 +9,8 @@ import {
   type RingFormat,
   SplitDriver,
 } from '@vhostlab/virtqueue';
-import { VhostPair } from '../src/index.ts';
-import { GPA_BASE, guestLayout, USER_BASE, type VhostRequestInit } from '../test-kit/index.ts';
+import { VhostPair, type VhostRequestInit } from '../src/index.ts';
+import { GPA_BASE, guestLayout, USER_BASE } from '../test-kit/index.ts';
 
 const SIZE = 256;
 
@@ -24,7 +24,7 @@ export interface PairRig {
   bufferGpa(index: number, slot: number): number;
   bufferOffset(index: number, slot: number): number;
   /** Sends a request of the VMM; answers the reply. */
-  ask(request: VhostRequestInit): vhostV1.VhostReply;
+  ask(request: VhostRequestInit | undefined): vhostV1.VhostReply;
   notified: number;
   counters: Map<string, { value: number }>;
 }

@@ -1,7 +1,8 @@
 import { hex, testFrame } from '@vhostlab/datapath/test-kit';
 import { SegmentList, UsedBatch } from '@vhostlab/virtqueue';
 import { describe, expect, it } from 'vitest';
-import { UNMAPPED_GPA, USER_BASE, type VhostRequestInit } from '../test-kit/index.ts';
+import type { VhostRequestInit } from '../src/index.ts';
+import { UNMAPPED_GPA, USER_BASE } from '../test-kit/index.ts';
 import { createPairRig, type PairRig, vring } from './pair-rig.ts';
 
 const BASE = ['VERSION_1', 'EVENT_IDX', 'INDIRECT_DESC'];
@@ -154,7 +155,7 @@ describe.each(['split', 'packed'] as const)('queue pair, %s ring', (format) => {
       windowOffset: 0n,
       pageBytes: 4096n,
     };
-    const refused: { request: VhostRequestInit; error: number }[] = [
+    const refused: { request: VhostRequestInit | undefined; error: number }[] = [
       { request: { case: 'setFeatures', value: { features: { bits: 1n } } }, error: 22 },
       { request: { case: 'setVring', value: { ...ring, num: 0 } }, error: 22 },
       { request: { case: 'setVring', value: { ...ring, num: 65_536 } }, error: 22 },

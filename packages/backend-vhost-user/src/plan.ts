@@ -1,4 +1,4 @@
-import { offeredFeatures, PAGE_SIZES, type ScenarioConfig } from '@vhostlab/backend-sdk';
+import { frameBufferBytes, offeredFeatures, PAGE_SIZES, type ScenarioConfig } from '@vhostlab/backend-sdk';
 import { nicPortWindowBytes, pollModeSizes, stageRing } from '@vhostlab/datapath';
 import type { ComponentPlan } from '@vhostlab/engine';
 import type { PmdConfig, VhostCoreConfig } from './config.ts';
@@ -40,7 +40,7 @@ export function planVhostUser(config: ScenarioConfig): ComponentPlan {
 function addPmd(plan: ComponentPlan, config: ScenarioConfig, pair: number): string {
   const core = `host.pmd${pair}`;
   const window = `rings.${core}`;
-  const { ringSize, ...sizes } = pollModeSizes(config.offloads.tso);
+  const { ringSize, ...sizes } = pollModeSizes(frameBufferBytes(config));
   const own: PmdConfig = {
     ...vhostCore(config, pair, window),
     ...sizes,
@@ -76,7 +76,7 @@ function addPmd(plan: ComponentPlan, config: ScenarioConfig, pair: number): stri
 function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): string {
   const core = `host.lcore${pair}`;
   const window = `pool.${core}`;
-  const { bufferBytes } = pollModeSizes(config.offloads.tso);
+  const bufferBytes = frameBufferBytes(config);
   const windowBytes = nicPortWindowBytes(0, STAGE_BUFFERS, bufferBytes);
   const own: VhostCoreConfig = {
     ...vhostCore(config, pair, window),
@@ -100,7 +100,7 @@ function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): st
     core,
     end: 'stage',
     latency: 'ring',
-    ...stageRing(config.offloads.tso),
+    ...stageRing(bufferBytes),
   });
   return core;
 }

@@ -1,6 +1,6 @@
 import { pollModeSizes, stageRing } from '@vhostlab/datapath';
 import type { ComponentPlan } from '@vhostlab/engine';
-import type { ScenarioConfig } from '@vhostlab/workload';
+import { longestFrameBytes, type ScenarioConfig } from '@vhostlab/workload';
 import type { HandlerConfig, HandlerDatapath, HandlerPort } from './handler.ts';
 import type { LcoreConfig } from './lcore.ts';
 
@@ -9,6 +9,11 @@ const WIRE_PORT = 1;
 const FIRST_GUEST_PORT = 10;
 
 const HANDLER = 'switch.handler';
+
+/** What a DPDK mbuf has room for, headroom included, and what a frame before segmentation needs. */
+const BUFFER_BYTES = 2176;
+const HEADROOM_BYTES = 128;
+const GSO_BUFFER_BYTES = 66_048;
 
 /** Ports of the bridge: the wire and every guest. */
 export function bridgePorts(config: ScenarioConfig): HandlerPort[] {
@@ -74,11 +79,18 @@ export function planSwitch(config: ScenarioConfig): ComponentPlan {
   return plan;
 }
 
+/** Bytes of a packet buffer: an ordinary one, or room for the longest frame, which may be one of 64 KiB. */
+function bufferBytes(config: ScenarioConfig): number {
+  const { traffic, offloads } = config;
+  if (offloads.tso && traffic.kind === 'tcp-stream' && traffic.gso === true) return GSO_BUFFER_BYTES;
+  return Math.max(BUFFER_BYTES, Math.ceil((longestFrameBytes(config) + HEADROOM_BYTES) / 64) * 64);
+}
+
 /** The switching core of a pipeline's queue pair. */
 function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): void {
   const core = `switch.lcore${pair}`;
   const window = `rings.${core}`;
-  const sizes = pollModeSizes(config.offloads.tso);
+  const sizes = pollModeSizes(bufferBytes(config));
   const own: LcoreConfig = {
     ...sizes,
     window,
@@ -113,7 +125,7 @@ function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): vo
       core,
       end: 'stage',
       latency: 'ring',
-      ...stageRing(config.offloads.tso),
+      ...stageRing(sizes.bufferBytes),
     },
     { channel: `upcall.${core}`, kind: 'control', side: 'a', core, end: 'switch', latency: 'netlink' },
   );
