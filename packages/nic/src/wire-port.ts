@@ -1,5 +1,5 @@
 import type { FrameMeta, LinkEnd, Ps } from '@vhostlab/engine';
-import type { Nic, TimerOwner } from './nic.ts';
+import { type Nic, type TimerOwner, wireFrames } from './nic.ts';
 import { OffloadFinisher, WIRE_RULES } from './offload-finisher.ts';
 import type { FramePort, FrameSupplier } from './queue/frame-port.ts';
 import { WireSender } from './wire.ts';
@@ -63,7 +63,7 @@ export class WirePort implements FramePort, TimerOwner {
     const finisher = this.#finisher;
     const count = finisher.begin(offset, length, meta, WIRE_RULES);
     if (count === 0 || count > MOST_SEGMENTS) {
-      this.#nic.drop(count === 0 ? finisher.fault : 'gso-too-many');
+      this.#nic.drop(count === 0 ? finisher.fault : 'gso-too-many', wireFrames(length, meta));
       return;
     }
     const from = atPs + constants.txPipelinePs;

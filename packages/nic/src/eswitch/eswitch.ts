@@ -10,7 +10,7 @@ import {
 import type { ControlEnd, FrameMeta, Ps } from '@vhostlab/engine';
 import { HDR_F_NEEDS_CSUM, type HeaderRules } from '@vhostlab/virtio-net';
 import type { EswitchConstants } from '../constants.ts';
-import type { Nic } from '../nic.ts';
+import { type Nic, wireFrames } from '../nic.ts';
 import { OffloadFinisher } from '../offload-finisher.ts';
 import { HEADROOM_BYTES, STAGING_BYTES } from '../queue/dequeue-queue.ts';
 import type { WirePort } from '../wire-port.ts';
@@ -162,7 +162,7 @@ export class Eswitch implements FrameCopier, SwitchCore {
     const partial = (meta.flags & HDR_F_NEEDS_CSUM) !== 0;
     const outputs = this.#executor.execute(program, from, length, HEADROOM_BYTES, partial);
     if (outputs === 0) {
-      this.#nic.drop('flow-drop');
+      this.#nic.drop('flow-drop', wireFrames(length, meta));
       return;
     }
     const { outPort, outOffset, outLength } = this.#executor;
@@ -186,12 +186,12 @@ export class Eswitch implements FrameCopier, SwitchCore {
     }
     const receiver = this.#receivers[port];
     if (receiver === undefined) {
-      this.#nic.drop('no-port');
+      this.#nic.drop('no-port', wireFrames(length, meta));
       return;
     }
     const finisher = this.#finisher;
     if (finisher.begin(offset, length, meta, receiver.rules) === 0) {
-      this.#nic.drop(finisher.fault);
+      this.#nic.drop(finisher.fault, wireFrames(length, meta));
       return;
     }
     while (finisher.next()) {

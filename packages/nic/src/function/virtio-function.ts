@@ -14,7 +14,7 @@ import { ChainBatch, queueSizeProblem } from '@vhostlab/virtqueue';
 import { DmaDomain } from '../dma/dma.ts';
 import type { Eswitch, FunctionReceiver } from '../eswitch/eswitch.ts';
 import type { IngressPort } from '../eswitch/ingress-port.ts';
-import type { Nic } from '../nic.ts';
+import { type Nic, wireFrames } from '../nic.ts';
 import { DequeueQueue, HEADROOM_BYTES, STAGING_BYTES } from '../queue/dequeue-queue.ts';
 import { DeviceRing, type RingSetup, ringProblem } from '../queue/device-ring.ts';
 import { EnqueueQueue } from '../queue/enqueue-queue.ts';
@@ -158,6 +158,11 @@ export class VirtioFunction implements FunctionReceiver {
   receive(offset: number, length: number, meta: FrameMeta, atPs: Ps, latencyPs: Ps): void {
     const { steering } = this;
     let pair = 0;
+    if (steering.pairs === 1 && this.#enqueue[0]?.hasBuffer === false) {
+      // nothing to look at the frame for
+      this.#enqueue[0].deliver(offset, length, meta, atPs, latencyPs, 0, 0);
+      return;
+    }
     if (steering.pairs > 1 || steering.rss || this.rules.csum) {
       const { u8 } = this.#nic.arena;
       decodeInto(u8, offset, length, this.#headers);
@@ -168,7 +173,7 @@ export class VirtioFunction implements FunctionReceiver {
     }
     const queue = this.#enqueue[pair];
     if (queue === undefined) {
-      this.#nic.drop('guest-not-ready');
+      this.#nic.drop('guest-not-ready', wireFrames(length, meta));
       return;
     }
     const wasOpen = queue.open;

@@ -11,7 +11,7 @@ import {
 } from '@vhostlab/virtio-net';
 import { CHAIN_OK, type ChainBatch } from '@vhostlab/virtqueue';
 import type { DmaDomain } from '../dma/dma.ts';
-import type { Nic, TimerOwner } from '../nic.ts';
+import { type Nic, type TimerOwner, wireFrames } from '../nic.ts';
 import { ChainWindow } from './chain-window.ts';
 import type { DeviceRing, RingOwner } from './device-ring.ts';
 import type { FramePort, FrameSupplier } from './frame-port.ts';
@@ -193,7 +193,7 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
     if ((meta.flags | meta.gsoType) !== 0) {
       const fault = checkHeader(meta, length, rules);
       if (fault !== HEADER_OK) {
-        this.#nic.drop(`header-${HEADER_FAULTS[fault]}`);
+        this.#nic.drop(`header-${HEADER_FAULTS[fault]}`, wireFrames(length, meta));
         return true;
       }
     }

@@ -10,7 +10,7 @@ import {
 } from '@vhostlab/virtio-net';
 import { CHAIN_OK, type ChainBatch } from '@vhostlab/virtqueue';
 import type { DmaDomain } from '../dma/dma.ts';
-import type { Nic } from '../nic.ts';
+import { type Nic, wireFrames } from '../nic.ts';
 import { ChainWindow } from './chain-window.ts';
 import type { DeviceRing, RingOwner } from './device-ring.ts';
 
@@ -134,11 +134,11 @@ export class EnqueueQueue implements RingOwner {
   ): void {
     const ring = this.#ring;
     if (ring === undefined || !ring.running) {
-      this.#nic.drop('guest-not-ready');
+      this.#nic.drop('guest-not-ready', wireFrames(length, meta));
       return;
     }
     const window = this.#window;
-    const buffers = this.#plan(length);
+    const buffers = this.#plan(length, wireFrames(length, meta));
     if (buffers > 0) {
       const { headerBytes, header } = this.#options;
       const { u8 } = this.#nic.arena;
@@ -158,44 +158,49 @@ export class EnqueueQueue implements RingOwner {
     this.#groupVisiblePs = 0;
   }
 
+  /** True when a frame would find a buffer. */
+  get hasBuffer(): boolean {
+    return this.#window.count > 0 && this.#ring?.running === true;
+  }
+
   get open(): boolean {
     return this.#groupEntries > 0;
   }
 
-  /** Number of buffers for a frame; 0: it is dropped. */
-  #plan(length: number): number {
+  /** Number of buffers for a frame; 0: it is dropped, as `frames` frames. */
+  #plan(length: number, frames: number): number {
     const window = this.#window;
     if (window.count === 0) {
-      this.#nic.drop('guest-ring-full');
+      this.#nic.drop('guest-ring-full', frames);
       return 0;
     }
     if (window.status[window.head] !== CHAIN_OK) {
       const status = window.status[window.head];
-      this.#reject(status < 0 ? faultName(status).replaceAll(' ', '-') : 'bad-chain');
+      this.#reject(status < 0 ? faultName(status).replaceAll(' ', '-') : 'bad-chain', frames);
       return 0;
     }
     const buffers = this.#merge.plan(length, window, window.head, window.count);
     if (buffers === MERGE_TOO_SMALL) {
-      this.#reject('guest-buffer-small');
+      this.#reject('guest-buffer-small', frames);
       return 0;
     }
     if (buffers === MERGE_NEEDS_MORE) {
-      this.#nic.drop('guest-ring-full');
+      this.#nic.drop('guest-ring-full', frames);
       return 0;
     }
     for (let b = 1; b < buffers; b++) {
       const status = window.status[window.head + b];
       if (status === CHAIN_OK) continue;
       // the bad buffer is given back when a frame finds it first
-      this.#reject(status < 0 ? faultName(status).replaceAll(' ', '-') : 'bad-chain');
+      this.#reject(status < 0 ? faultName(status).replaceAll(' ', '-') : 'bad-chain', frames);
       return 0;
     }
     return buffers;
   }
 
   /** Gives the first buffer back empty and drops the frame. */
-  #reject(reason: string): void {
-    this.#nic.drop(reason);
+  #reject(reason: string, frames: number): void {
+    this.#nic.drop(reason, frames);
     const now = this.#nic.now();
     this.#fill(0, now, -1, false);
     this.#groupAtPs = Math.max(this.#groupAtPs, now);
