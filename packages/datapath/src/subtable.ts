@@ -1,15 +1,21 @@
-import type { FlowTable } from './flow-table.ts';
 import { finish, mix } from './hash.ts';
 import { KEY_WORDS } from './key.ts';
 
-/** All flows of one mask: a hash table over the masked key. Chains run through `FlowTable.next`. */
+/** What a subtable needs of the table that its flows live in. */
+export interface FlowStore {
+  /** Keys of all flows, KEY_WORDS words each, and the next flow of a chain. */
+  readonly keys: Uint32Array;
+  readonly next: Int32Array;
+}
+
+/** All flows of one mask: a hash table over the masked key. Chains run through the store's `next`. */
 export class Subtable {
   /** The mask, `KEY_WORDS` words. */
   readonly mask: Uint32Array;
   /** Words of the mask that are not 0, in rising order. */
   readonly #words: Int32Array;
   readonly #bits: Uint32Array;
-  readonly #table: FlowTable;
+  readonly #table: FlowStore;
   #heads = new Int32Array(16).fill(-1);
   /** Hash of the mask. */
   readonly maskHash: number;
@@ -18,7 +24,7 @@ export class Subtable {
   /** Hits since the last ranking. */
   hits = 0;
 
-  constructor(table: FlowTable, mask: Uint32Array) {
+  constructor(table: FlowStore, mask: Uint32Array) {
     this.#table = table;
     this.mask = mask;
     this.maskHash = hashOfMask(mask, 0);
@@ -109,9 +115,9 @@ export class Subtable {
 /** Subtables in the order in which they are tried; the most hit ones come first after a ranking. */
 export class Classifier {
   readonly subtables: Subtable[] = [];
-  readonly #table: FlowTable;
+  readonly #table: FlowStore;
 
-  constructor(table: FlowTable) {
+  constructor(table: FlowStore) {
     this.#table = table;
   }
 

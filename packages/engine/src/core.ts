@@ -23,6 +23,7 @@ import type { Reader } from './mailbox.ts';
 import type { VirtualMemoryEnd } from './memory-end.ts';
 import { type CompiledProfile, VirtualMeter } from './meter.ts';
 import { OPS } from './ops.ts';
+import { ProcedureTask } from './procedure-task.ts';
 import { createRandom } from './random.ts';
 import { CoreRecorder, type LogWriter } from './recorder.ts';
 import { EngineTicket } from './ticket.ts';
@@ -431,47 +432,5 @@ export class VirtualCore implements CoreContext, Reader {
     this.#barrierPs = 0;
     this.#runs = 0;
     for (const counter of this.#counters.values()) counter.value = 0;
-  }
-}
-
-/** Runs a procedure as a task: each run continues it when the ticket that it waits for is done. */
-class ProcedureTask implements Task {
-  readonly name: string;
-  readonly #procedure: Procedure;
-  readonly #core: CoreContext;
-  readonly #finished: (task: Task) => void;
-  #waitsFor: Ticket | undefined;
-  #started = false;
-
-  constructor(name: string, procedure: Procedure, core: CoreContext, finished: (task: Task) => void) {
-    this.name = name;
-    this.#procedure = procedure;
-    this.#core = core;
-    this.#finished = finished;
-  }
-
-  run(): TaskResult {
-    const ticket = this.#waitsFor;
-    if (ticket !== undefined && !ticket.done) {
-      if (ticket.atPs > this.#core.now()) {
-        if (ticket.atPs < NEVER) this.#core.wakeAt(ticket.atPs);
-        return IDLE;
-      }
-      (ticket as EngineTicket).complete(0);
-    }
-    const step = this.#started ? this.#procedure.next(ticket as Ticket) : this.#procedure.next();
-    this.#started = true;
-    if (step.done) {
-      this.#finished(this);
-      return DONE;
-    }
-    this.#waitsFor = step.value;
-    if (step.value.done) return DONE;
-    if (step.value.holds) {
-      this.#core.holdOn(step.value);
-      return HOLD;
-    }
-    if (step.value.atPs < NEVER) this.#core.wakeAt(step.value.atPs);
-    return IDLE;
   }
 }
