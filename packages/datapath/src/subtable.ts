@@ -3,8 +3,9 @@ import { KEY_WORDS } from './key.ts';
 
 /** What a subtable needs of the table that its flows live in. */
 export interface FlowStore {
-  /** Keys of all flows, KEY_WORDS words each, and the next flow of a chain. */
+  /** By flow: its key (KEY_WORDS words), the hash that it is filed under, the next flow of its chain. */
   readonly keys: Uint32Array;
+  readonly hashes: Uint32Array;
   readonly next: Int32Array;
 }
 
