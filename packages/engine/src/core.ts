@@ -287,13 +287,15 @@ export class VirtualCore implements CoreContext, Reader {
   }
 
   statistics(): CoreStatistics {
+    // a core that nothing has woken since then did its set-up and no more, which is not counted
+    const counted = this.#accounting;
     const ops: CoreStatistics['ops'] = {};
     OPS.forEach(({ op }, i) => {
-      if (this.meter.counts[i] === 0) return;
+      if (!counted || this.meter.counts[i] === 0) return;
       ops[op] = { count: this.meter.counts[i], bytes: this.meter.bytes[i], ps: this.meter.spentPs[i] };
     });
     const counters: Record<string, number> = {};
-    for (const [name, counter] of this.#counters) counters[name] = counter.value;
+    for (const [name, counter] of this.#counters) counters[name] = counted ? counter.value : 0;
     const results: Record<string, unknown> = {};
     for (const [name, collect] of this.#collectors) results[name] = collect();
     const { service, mode, account } = this.plan;
@@ -302,10 +304,10 @@ export class VirtualCore implements CoreContext, Reader {
       service,
       mode,
       account,
-      busyPs: this.#busyPs,
-      usefulPs: this.#usefulPs,
-      runs: this.#runs,
-      barrierPs: this.#barrierPs,
+      busyPs: counted ? this.#busyPs : 0,
+      usefulPs: counted ? this.#usefulPs : 0,
+      runs: counted ? this.#runs : 0,
+      barrierPs: counted ? this.#barrierPs : 0,
       ops,
       counters,
       results,

@@ -34,6 +34,14 @@ describe('virtual runtime', () => {
     expect(Buffer.compare(one.log[0], two.log[0])).toBe(0);
   });
 
+  it('counts nothing of a core that rests since before accounting starts', () => {
+    const plan = pingPlan(100, 'wait', false);
+    const counted = runGroups(plan, [ALL]).statistics as { ops: object }[];
+    const early = runGroups({ ...plan, accountFromPs: 1e12 }, [ALL]).statistics as Record<string, unknown>[];
+    for (const core of counted) expect(core.ops).not.toEqual({});
+    for (const core of early) expect(core).toMatchObject({ ops: {}, runs: 0, busyPs: 0, usefulPs: 0 });
+  });
+
   it('refuses a channel without latency by name', () => {
     const plan = pingPlan(1, 'wait', false);
     plan.channels[0].latencyPs.ab = 0;
