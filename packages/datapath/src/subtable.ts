@@ -5,7 +5,7 @@ import { KEY_WORDS } from './key.ts';
 export interface FlowStore {
   /** By flow: its key (KEY_WORDS words), the hash that it is filed under, the next flow of its chain. */
   readonly keys: Uint32Array;
-  readonly hashes: Uint32Array;
+  readonly hashes: Int32Array;
   readonly next: Int32Array;
 }
 
