@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -24,7 +24,9 @@ export class ServiceLostError extends Error {
 /** How a service process is started: program and arguments that make it listen at `address`. */
 export type ServiceCommand = (role: Role, address: string) => { file: string; args: string[] };
 
-const READY_TIMEOUT_MS = 15_000;
+/** Enough for a machine that is busy with other things; loading a service takes about a second of its own. */
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 10;
 /** How long a process may drain; less when the run is lost anyway. */
 const EXIT_TIMEOUT_MS = 2_000;
 const LOST_EXIT_TIMEOUT_MS = 300;
@@ -33,6 +35,7 @@ const LAST_WORDS_BYTES = 2_000;
 interface Service {
   role: Role;
   child: ChildProcess;
+  socket: string;
   transport: Transport;
   lastWords: string;
 }
@@ -46,10 +49,11 @@ export async function openProcessLab(tracing: Tracing, command: ServiceCommand):
   const lost = new AbortController();
   let closing = false;
   const running: Service[] = ROLES.map((role) => {
-    const address = `unix:${join(folder, `${role}.sock`)}`;
+    const socket = join(folder, `${role}.sock`);
+    const address = `unix:${socket}`;
     const { file, args } = command(role, address);
     const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'] });
-    const service: Service = { role, child, transport: createGrpcTransport(address), lastWords: '' };
+    const service: Service = { role, child, socket, transport: createGrpcTransport(address), lastWords: '' };
     child.stderr?.on('data', (data: Buffer) => {
       service.lastWords = (service.lastWords + data.toString()).slice(-LAST_WORDS_BYTES);
     });
@@ -75,7 +79,7 @@ export async function openProcessLab(tracing: Tracing, command: ServiceCommand):
   };
   try {
     await Promise.race([
-      Promise.all(running.map(({ transport }) => transport.ready(READY_TIMEOUT_MS))),
+      Promise.all(running.map((service) => whenReady(service, lost.signal))),
       once(lost.signal, 'abort'),
     ]);
     if (lost.signal.aborted) throw withLastWords(lost.signal.reason as Error, running);
@@ -90,16 +94,29 @@ export async function openProcessLab(tracing: Tracing, command: ServiceCommand):
     services: Object.fromEntries(
       running.map(({ role, transport }) => [role, lifecycleClient(role, transport, client)]),
     ) as OpenLab['services'],
-    processes: running.map(({ role, transport }) => ({
+    processes: running.map(({ role, socket, transport }) => ({
       name: role,
       services: [role],
-      address: `unix:${join(folder, `${role}.sock`)}`,
+      address: `unix:${socket}`,
       runtime: createClient(runtimeV1.RuntimeService, transport, client),
     })),
     lost: lost.signal,
     pids: Object.fromEntries(running.map(({ role, child }) => [role, child.pid ?? 0])),
     close,
   };
+}
+
+/** Connects when the socket is there: a first attempt that fails would make gRPC wait a second and longer. */
+async function whenReady({ role, socket, transport }: Service, lost: AbortSignal): Promise<void> {
+  const until = Date.now() + READY_TIMEOUT_MS;
+  while (!existsSync(socket)) {
+    if (lost.aborted) return;
+    if (Date.now() >= until) {
+      throw new ServiceLostError(`service ${role} did not listen within ${READY_TIMEOUT_MS / 1000} s`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  await transport.ready(Math.max(1, until - Date.now()));
 }
 
 function withLastWords(error: Error, running: readonly Service[]): Error {

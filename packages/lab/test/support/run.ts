@@ -1,16 +1,20 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { compileCostProfile, parseCostProfile } from '@vhostlab/cost-profile';
 import {
   buildScenario,
   type Capture,
   type CompareOptionsInput,
   notApplicable,
+  type OpenLab,
   openEmbeddedLab,
+  openProcessLab,
   parseCompareOptions,
   type Result,
   resultOf,
   runScenario,
   type ScenarioOutcome,
+  type ServiceCommand,
   type Tracing,
 } from '../../src/index.ts';
 
@@ -26,20 +30,38 @@ export const noTracing: Tracing = {
   takeSpans: () => ({ otlpJson: new Uint8Array(0), dropped: 0 }),
 };
 
+const BIN = fileURLToPath(new URL('../../../cli/bin/vhostlab.mjs', import.meta.url));
+
+/** Starts a service as `vhostlab serve` does. */
+export const serveCommand: ServiceCommand = (role, address) => ({
+  file: process.execPath,
+  args: [BIN, 'serve', role, '--listen', address, '--exit-with-stdin'],
+});
+
+/** Four service processes; whoever opens them closes them. */
+export function openProcesses(tracing: Tracing = noTracing): Promise<OpenLab> {
+  return openProcessLab(tracing, serveCommand);
+}
+
 type Scenario = ReturnType<typeof buildScenario>;
 
-/** Runs every workload on every back end of the options, embedded; `use` sees each outcome before it is closed. */
+/**
+ * Runs every workload on every back end of the options, on `lab` or else embedded; `use` sees each outcome before it
+ * is closed.
+ */
 export async function runRows(
   input: CompareOptionsInput,
   extra: {
     capture?: Capture;
     copyMode?: boolean;
+    lab?: OpenLab;
+    signal?: AbortSignal;
     change?: (config: Scenario) => Scenario;
     use?: (outcome: ScenarioOutcome, result: Result) => void;
   } = {},
 ): Promise<Result[]> {
   const options = parseCompareOptions({ samples: 0, ...input });
-  const lab = openEmbeddedLab(noTracing);
+  const lab = extra.lab ?? openEmbeddedLab(noTracing);
   const results: Result[] = [];
   try {
     for (const workload of options.workloads) {
@@ -53,6 +75,7 @@ export async function runRows(
           profileJson,
           samplingStride: options.samples === 0 ? 0 : Math.max(1, Math.ceil(packets / options.samples)),
           copyMode: extra.copyMode ?? false,
+          ...(extra.signal === undefined ? {} : { signal: extra.signal }),
         });
         try {
           const result = resultOf(outcome, notApplicable(backend, options));
@@ -64,7 +87,7 @@ export async function runRows(
       }
     }
   } finally {
-    await lab.close();
+    if (extra.lab === undefined) await lab.close();
   }
   return results;
 }
