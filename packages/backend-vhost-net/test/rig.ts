@@ -39,7 +39,8 @@ export interface RigOptions {
   workload?: 'pvp' | 'v2v';
 }
 
-function guestConfig(guest: number, part: GuestPart): GuestCoreConfig {
+/** The configuration of a test guest. */
+export function guestConfig(guest: number, part: GuestPart): GuestCoreConfig {
   return {
     guest,
     pair: 0,
