@@ -48,6 +48,8 @@ export interface DeviceConfig {
   rateGbps: number;
   /** Page size of the IOMMU's tables. */
   pageBytes: number;
+  /** Window of the NIC's own memory, and its size. */
+  memory: { window: string; bytes: number };
   /** Largest virtqueue. */
   maxQueueSize: number;
   offloads: Offloads;
@@ -145,7 +147,8 @@ export const deviceModule: CoreModule = {
     const constants = readNicConstants(context, config.pcie);
     const { arena, meter } = context;
     const dma = new DmaEngine(arena, constants, config.pageBytes, meter, context.op('nic.iotlb_miss'));
-    const nic = new Nic(context, constants, dma);
+    const memory = arena.within(context.window(config.memory.window), config.memory.bytes);
+    const nic = new Nic(context, constants, dma, memory);
     const link = context.link('wire');
     const wire = new WirePort(nic, link, config.rateGbps, context.constant('nic.txBufferBytes'));
     const scratch = createScratch(nic);

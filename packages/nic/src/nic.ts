@@ -45,11 +45,14 @@ export class Nic {
     | 'insert',
     number
   >;
+  readonly #memory: Arena;
   readonly #timers = new Timers();
   readonly #owners: TimerOwner[] = [];
   readonly #drops = new Map<string, Counter>();
 
-  constructor(context: CoreContext, constants: NicConstants, dma: DmaEngine) {
+  /** `memory`: where the NIC's own buffers are. */
+  constructor(context: CoreContext, constants: NicConstants, dma: DmaEngine, memory: Arena) {
+    this.#memory = memory;
     this.context = context;
     this.arena = context.arena;
     this.meter = context.meter;
@@ -85,6 +88,11 @@ export class Nic {
 
   now(): Ps {
     return this.context.now();
+  }
+
+  /** Arena offset of `bytes` bytes of the NIC's own memory. */
+  alloc(bytes: number): number {
+    return this.#memory.alloc(bytes);
   }
 
   /** Gives a part its number for `later`. */

@@ -9,6 +9,8 @@ import {
   Segmenter,
 } from '@vhostlab/virtio-net';
 
+import type { Nic } from './nic.ts';
+
 /** Rules of a wire: whole checksums, nothing larger than it was. */
 export const WIRE_RULES: HeaderRules = { csum: false, ecn: false, gsoTypes: 0 };
 
@@ -31,10 +33,10 @@ export class OffloadFinisher {
   #cuts = false;
 
   /** `scratchBytes`: longest segment. */
-  constructor(arena: Arena, scratchBytes: number) {
-    this.#arena = arena;
-    this.#segmenter = new Segmenter(arena.u8);
-    this.#scratch = arena.alloc(scratchBytes);
+  constructor(nic: Nic, scratchBytes: number) {
+    this.#arena = nic.arena;
+    this.#segmenter = new Segmenter(nic.arena.u8);
+    this.#scratch = nic.alloc(scratchBytes);
   }
 
   /**

@@ -9,6 +9,8 @@ const STATION = 'station';
 /** Frames in flight on the wire, with room for its propagation time at 100 Gbit/s. */
 const WIRE_FRAMES = 4096;
 const WIRE_BYTES = 16 * 1024 * 1024;
+/** The NIC's own memory: frames that are put together, and those that wait in the eswitch. */
+const MEMORY = { window: `${NIC}.memory`, bytes: 8 * 1024 * 1024 };
 /** Port of the bridge of guest 0. */
 const FIRST_GUEST_PORT = 10;
 /** Room for a frame in receive buffers of host drivers: ordinary ones, and those that take GSO frames. */
@@ -44,6 +46,7 @@ export function planNic(config: ScenarioConfig): ComponentPlan {
     pcie: config.nic.pcie,
     rateGbps: config.nic.rateGbps,
     pageBytes: PAGE_SIZES[config.pages],
+    memory: MEMORY,
     maxQueueSize: Math.max(2 ** Math.ceil(Math.log2(config.ringSize)), LEAST_QUEUE_SIZE),
     offloads: config.offloads,
     host: hostCores.map(
@@ -88,7 +91,7 @@ export function planNic(config: ScenarioConfig): ComponentPlan {
         account: 'none',
       },
     ],
-    windows: [],
+    windows: [{ id: MEMORY.window, owner: SERVICE, bytes: MEMORY.bytes }],
     ends,
   };
 }

@@ -26,7 +26,7 @@ export class WirePort implements FramePort, TimerOwner {
     this.#timer = nic.register(this);
     this.sender = new WireSender(link, rateGbps, nic.constants.batchWindowPs);
     this.#bufferPs = Math.round((bufferBytes * 8000) / rateGbps);
-    this.#finisher = new OffloadFinisher(nic.arena, SEGMENT_BYTES);
+    this.#finisher = new OffloadFinisher(nic, SEGMENT_BYTES);
   }
 
   /** True when a frame may be sent. */

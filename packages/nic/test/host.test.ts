@@ -22,6 +22,7 @@ function plan(setup: Setup): ComponentPlan[] {
     pcie: 'gen3x8',
     rateGbps: 25,
     pageBytes: 4096,
+    memory: { window: 'nic0.memory', bytes: 1 << 20 },
     maxQueueSize: 1024,
     offloads: { csum: false, tso: false, mrg: false },
     host: hosts.map((core) => ({ end: `nicq.${core}`, window: `rings.${core}`, bufferBytes: 2048 })),
@@ -48,7 +49,7 @@ function plan(setup: Setup): ComponentPlan[] {
         account: 'none',
       },
     ],
-    windows: [],
+    windows: [{ id: 'nic0.memory', owner: 'nic', bytes: 1 << 20 }],
     ends: [
       {
         channel: 'wire',

@@ -67,8 +67,8 @@ export class Eswitch implements FrameCopier, SwitchCore {
       offload: { insertsPerSecond: constants.insertsPerSecond },
     });
     this.#executor = new ActionExecutor(nic.arena, this);
-    this.#finisher = new OffloadFinisher(nic.arena, 16_384);
-    this.#work = nic.arena.alloc((HEADROOM_BYTES + STAGING_BYTES) * COPIES);
+    this.#finisher = new OffloadFinisher(nic, 16_384);
+    this.#work = nic.alloc((HEADROOM_BYTES + STAGING_BYTES) * COPIES);
     this.desk = new UpcallDesk(nic, this.datapath, upcall, constants.outstandingUpcalls);
     upcall.onRequest((method, body, reply) => {
       this.datapath.serve(method, body, nic.now(), reply);

@@ -1,6 +1,7 @@
 import { KEY_WORDS } from '@vhostlab/datapath';
 import { emptyFrameMeta, type FrameMeta, type Ticket } from '@vhostlab/engine';
 import type { Arena } from '@vhostlab/memory';
+import type { Nic } from '../nic.ts';
 import { HEADROOM_BYTES } from '../queue/dequeue-queue.ts';
 
 /** Frames of one port that wait for the switch service, in order, with their bytes in a ring of the NIC's memory. */
@@ -25,11 +26,11 @@ export class HoldQueue {
   /** Bytes of the ring that each frame takes, with what was skipped at the end. */
   readonly #taken: Uint32Array;
 
-  constructor(arena: Arena, frames: number, bytes: number) {
-    this.#arena = arena;
+  constructor(nic: Nic, frames: number, bytes: number) {
+    this.#arena = nic.arena;
     this.capacity = frames;
     this.#ringBytes = bytes;
-    this.#ring = arena.alloc(bytes);
+    this.#ring = nic.alloc(bytes);
     this.#free = bytes;
     this.offset = new Float64Array(frames);
     this.length = new Uint32Array(frames);

@@ -65,7 +65,7 @@ export class IngressPort implements FramePort, TimerOwner, FrameSupplier {
     this.#lossy = lossy;
     this.#timer = nic.register(this);
     this.#extraPs = lossy ? nic.constants.rxPipelinePs : 0;
-    this.#hold = new HoldQueue(nic.arena, eswitch.constants.holdFrames, eswitch.constants.holdBytes);
+    this.#hold = new HoldQueue(nic, eswitch.constants.holdFrames, eswitch.constants.holdBytes);
   }
 
   /** Frames and answers that are waited for. */

@@ -48,7 +48,7 @@ export class PciFront implements RingOwner {
     this.#nic = nic;
     this.#options = options;
     this.#function = fn;
-    this.#buffer = nic.arena.alloc(CONTROL_BYTES);
+    this.#buffer = nic.alloc(CONTROL_BYTES);
     const config = new NetConfig({ mac: options.mac, maxQueuePairs: pairs, speedMbps: options.speedMbps });
     this.#control = new ControlQueue(config, {
       onOffloads: (offloads) => fn.setOffloads(offloads),

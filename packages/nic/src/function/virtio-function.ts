@@ -35,8 +35,8 @@ export interface Scratch {
 export function createScratch(nic: Nic): Scratch {
   return {
     batch: new ChainBatch(nic.constants.descriptorPrefetch),
-    staging: nic.arena.alloc(HEADROOM_BYTES + STAGING_BYTES),
-    header: nic.arena.alloc(32),
+    staging: nic.alloc(HEADROOM_BYTES + STAGING_BYTES),
+    header: nic.alloc(32),
   };
 }
 
