@@ -42,6 +42,9 @@ export interface RingOwner {
   broken(reason: string): void;
 }
 
+/** Descriptors of a packed ring in a line of 64 bytes, the least that a look at them reads. */
+const LINE_DESCRIPTORS = 64 / DESC_BYTES;
+
 const INDEX = 0;
 const RING = 1;
 const DESCRIPTORS = 2;
@@ -51,7 +54,8 @@ const CALL = 4;
 /**
  * The device side of one virtqueue in hardware: every look at the driver's memory is a DMA read that takes its time,
  * and its bytes are those of the moment at which it completes. Split: index, then ring entries, then descriptors, each
- * a round trip. Packed: descriptors at once. With nothing left, notifications are enabled and the ring is looked at
+ * a round trip. Packed: descriptors at once, and as no index tells how many there are, a line of them at first and
+ * twice as many as long as all of them are there. With nothing left, notifications are enabled and the ring is looked at
  * once more, no earlier than the driver can have seen that; then the doorbell is waited for.
  */
 export class DeviceRing implements TimerOwner {
@@ -69,6 +73,7 @@ export class DeviceRing implements TimerOwner {
   readonly #ringReads: number[] = [];
   readonly #descriptorReads: number[] = [];
   #fetching = 0;
+  #ahead = LINE_DESCRIPTORS;
   #looking = false;
   #armed = true;
   #paused = false;
@@ -205,20 +210,21 @@ export class DeviceRing implements TimerOwner {
       return;
     }
     if (this.#fetching > 0) return;
-    const room = Math.min(this.#owner.room(), this.#nic.constants.descriptorPrefetch);
+    const room = this.#owner.room();
     if (room <= 0) {
       this.#paused = true;
       return;
     }
-    this.#fetching = room;
-    this.#descriptorReads.push(room);
     const position = (this.queue.saveBase() & 0x7fff) % this.#setup.size;
-    const straight = Math.min(room, this.#setup.size - position);
+    const toLineEnd = this.#ahead - (position % LINE_DESCRIPTORS);
+    const ask = Math.min(room, toLineEnd, this.#setup.size - position);
+    this.#fetching = ask;
+    this.#descriptorReads.push(ask);
     this.#read(
       nowPs,
       notBeforePs,
       this.#setup.descriptorArea + position * DESC_BYTES,
-      straight * DESC_BYTES,
+      ask * DESC_BYTES,
       DESCRIPTORS,
     );
   }
@@ -260,6 +266,8 @@ export class DeviceRing implements TimerOwner {
       if (this.#fetching === 0 && !this.#paused) this.#look(nowPs, nowPs);
       return;
     }
+    this.#ahead =
+      taken < asked ? LINE_DESCRIPTORS : Math.min(2 * this.#ahead, this.#nic.constants.descriptorPrefetch);
     if (taken === 0) {
       this.#arm(nowPs);
       return;
