@@ -7,7 +7,7 @@ import {
   wireBufferBytes,
 } from '@vhostlab/backend-sdk';
 import { nicPortWindowBytes } from '@vhostlab/datapath';
-import type { ComponentPlan, EndPlan } from '@vhostlab/engine';
+import { CORE_ARENA_BYTES, type ComponentPlan, type EndPlan } from '@vhostlab/engine';
 import type { HostCoreConfig, SoftirqConfig, WorkerConfig } from './config.ts';
 
 /** Descriptors of a NIC ring. */
@@ -21,6 +21,8 @@ const SEND_BUFFERS = 1000;
 const RECEIVE_BUFFERS = 2 * NIC_RING + 256;
 /** Frames that a tap's queue can hold at most; how many it takes is `tap.queueLength` of the cost profile. */
 const TAP_PLACES = 1024;
+/** Frames that a worker may hold while the guest has no buffers: pool of its receive half, outside of windows. */
+const HELD_FRAMES = 64;
 const TAP_GSO_BYTES = 16 * 1024 * 1024;
 
 /** Guests, queue pairs and what a core of the plan is known by. */
@@ -80,6 +82,8 @@ export function planVhostNet(config: ScenarioConfig): ComponentPlan {
       mode: 'wait',
       account: 'host',
       wakeOp,
+      arenaBytes:
+        CORE_ARENA_BYTES + (wire ? HELD_FRAMES : HELD_FRAMES + own.buffers) * (own.bufferBytes + 64),
     });
     if (wire) plan.windows.push({ id: own.window, owner: 'backend', bytes: own.windowBytes });
     plan.ends.push(...hostEnds(core, wire));

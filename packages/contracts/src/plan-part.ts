@@ -32,6 +32,7 @@ export function toPlanPart(component: ComponentPlan): MessageInitShape<typeof Pl
       mode: MODES[core.mode],
       account: ACCOUNTS[core.account],
       wakeOp: core.wakeOp ?? '',
+      arenaBytes: BigInt(core.arenaBytes ?? 0),
     })),
     windows: component.windows.map(({ id, bytes }) => ({ id, sizeBytes: BigInt(bytes) })),
     ends: component.ends.map((end) => ({
@@ -62,6 +63,7 @@ export function fromPlanPart(part: PlanPart, service: string): ComponentPlan {
         mode: nameOf(MODES, core.mode, `mode of core ${core.id}`),
         account: nameOf(ACCOUNTS, core.account, `account of core ${core.id}`),
         ...(core.wakeOp === '' ? {} : { wakeOp: core.wakeOp }),
+        ...(core.arenaBytes === 0n ? {} : { arenaBytes: Number(core.arenaBytes) }),
       }),
     ),
     windows: windows.map(({ id, sizeBytes }) => ({ id, owner: service, bytes: toNumber(sizeBytes) })),

@@ -181,6 +181,9 @@ export interface CoreModule {
   create(context: CoreContext, config: never): void;
 }
 
+/** Memory outside of windows that a core may take when its plan says nothing: scratch and small pools. */
+export const CORE_ARENA_BYTES = 2 * 1024 * 1024;
+
 /** A core of the plan. `poll` cores are busy while they live, `wait` cores sleep, `hardware` costs no CPU. */
 export interface CorePlan {
   id: string;
@@ -194,6 +197,8 @@ export interface CorePlan {
   account: 'host' | 'guest' | 'none';
   /** wait only: operation charged when a parked core wakes. */
   wakeOp?: string;
+  /** Memory outside of windows that its module takes for itself; default CORE_ARENA_BYTES. */
+  arenaBytes?: number;
 }
 
 /** A memory that one service owns and others see through channels. */

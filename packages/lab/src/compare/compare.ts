@@ -1,9 +1,9 @@
-import { withSpan } from '@vhostlab/contracts';
+import { ContractError, withSpan } from '@vhostlab/contracts';
 import { type CostProfile, compileCostProfile } from '@vhostlab/cost-profile';
 import type { BackendName, WorkloadName } from '@vhostlab/workload';
 import { runScenario, type ScenarioOutcome } from '../run/run-scenario.ts';
 import { buildScenario, type Capture, packetsOf } from '../scenario/build.ts';
-import { type CompareOptions, notApplicable } from '../scenario/options.ts';
+import { type CompareOptions, notApplicable, UsageError } from '../scenario/options.ts';
 import type { OpenLab } from '../services/embedded.ts';
 import type { Tracing } from '../services/serve.ts';
 import { type Result, resultOf } from './result.ts';
@@ -85,7 +85,11 @@ export async function compare(options: CompareOptions, environment: CompareEnvir
     };
   } catch (error) {
     // the loss of a service explains whatever call failed because of it
-    throw signal?.aborted ? signal.reason : error;
+    if (signal?.aborted) throw signal.reason;
+    // a service refused its configuration: the message names the field
+    if (error instanceof ContractError && error.code === 'INVALID_ARGUMENT')
+      throw new UsageError(error.message);
+    throw error;
   } finally {
     for (const outcome of outcomes) outcome.close();
   }

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { compileCostProfile, costProfileSchema } from '@vhostlab/cost-profile';
-import { type CoreStatistics, type ModuleRegistry, type RunPlan, VirtualRuntime } from '@vhostlab/engine';
+import {
+  CORE_ARENA_BYTES,
+  type CoreStatistics,
+  type ModuleRegistry,
+  type RunPlan,
+  VirtualRuntime,
+} from '@vhostlab/engine';
 import { createArena } from '@vhostlab/memory';
 import { LogStore } from './log-store.ts';
 
@@ -98,5 +104,9 @@ function arenaBytes(plan: RunPlan, services: readonly string[]): number {
   }
   const copies = plan.copyMode ? services.length : 1;
   const windows = plan.windows.reduce((sum, { bytes }) => sum + bytes + 4096, 0);
-  return windows * copies + links + ARENA_SLACK_BYTES;
+  const own = plan.cores.reduce(
+    (sum, { id, arenaBytes }) => sum + (here.has(id) ? (arenaBytes ?? CORE_ARENA_BYTES) : 0),
+    0,
+  );
+  return windows * copies + links + own + ARENA_SLACK_BYTES;
 }

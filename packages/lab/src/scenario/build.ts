@@ -49,7 +49,8 @@ export function buildScenario(
     guests: workload === 'v2v' ? 2 : 1,
     queues: options.queues,
     ring: backend === 'vhost-net' ? 'split' : options.ring,
-    ringSize: options.ringSize,
+    // a row that runs split in place of packed needs a size that a split ring has
+    ringSize: backend === 'vhost-net' ? 2 ** Math.ceil(Math.log2(options.ringSize)) : options.ringSize,
     pages: options.pages,
     execution: backend === 'vhost-user' ? options.execution : 'rtc',
     guest,
