@@ -3,7 +3,7 @@ import type { Arena, Publisher } from '@vhostlab/memory';
 /** Virtual time in integer picoseconds since the start of the run; below 2^53 (2.5 hours). */
 export type Ps = number;
 
-/** What one run of a task answers (design section 3). */
+/** What one run of a task answers (ADR 0002). */
 export const DONE = 0;
 /** Nothing to do: park until a message, a timer or the next poll boundary. */
 export const IDLE = 1;
@@ -35,7 +35,7 @@ export interface Ticket {
 /** A start-up or control path: yields tickets, is resumed on its core when they complete. */
 export type Procedure<T = void> = Generator<Ticket, T, Ticket>;
 
-/** How much work a step was; charged once per burst and step (design: Meter). */
+/** How much work a step was; charged once per burst and step. */
 export interface Meter {
   /** Charges `count` operations over `bytes` bytes in total; the core's time advances by the profile's cost. */
   charge(op: number, count: number, bytes: number): void;
@@ -55,7 +55,7 @@ export interface Recorder {
   note(stage: number, text: string, a: number, b: number): void;
 }
 
-/** One end of a memory channel: a driver on one side, a device on the other (design section 2). */
+/** One end of a memory channel: a driver on one side, a device on the other. */
 export interface MemoryEnd {
   readonly publisher: Publisher;
   /** Hardware: what follows in this run leaves at `atPs` (never before now, nor before what left earlier). */

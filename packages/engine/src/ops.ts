@@ -14,7 +14,7 @@ function define(stage: string, counts: OpCounter, ...ops: string[]): OpDefinitio
 
 /**
  * Every operation there is. Its cost stands in the cost profiles (a test compares the two lists); stage
- * names are those of the design, section 5.
+ * names are the same in code, events, documents and reports.
  */
 export const OPS: readonly OpDefinition[] = [
   ...define('guest.app', 'none', 'guest.app_tx', 'guest.app_rx', 'guest.forward', 'guest.poll_empty'),

@@ -1,5 +1,5 @@
 /**
- * How one side of a shared memory tells the other that bytes are ready (design: publication).
+ * How one side of a shared memory tells the other that bytes are ready (ADR 0002, publication).
  *
  * A *published word* (ring index or flags, event word, packed descriptor flags, done bit) is stored only
  * through a publisher. All other bytes are written in place before the word that covers them, and nobody
