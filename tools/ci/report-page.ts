@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { renderReport } from '../../packages/web/src/index.ts';
-import { sampleReport } from '../../packages/web/test/sample-report.ts';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
@@ -18,6 +17,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 const WIDTHS = [1280, 390];
+const WORKLOADS = ['pvp', 'rr'];
+const BACKENDS = ['vhost-net', 'vhost-user', 'vfio', 'vdpa'];
+const VHOSTLAB = fileURLToPath(new URL('../../packages/cli/bin/vhostlab.mjs', import.meta.url));
 const PAGE_FACTS = readFileSync(new URL('./page-facts.js', import.meta.url), 'utf8');
 
 /** What page-facts.js finds in a page. */
@@ -35,14 +37,18 @@ interface PageFacts {
 }
 
 /** What is wrong with a page at one width, one sentence each. */
-async function problemsOf(page: Page, rows: readonly string[]): Promise<string[]> {
+async function problemsOf(page: Page): Promise<string[]> {
   const found = (await page.evaluate(PAGE_FACTS)) as PageFacts;
   const problems: string[] = [];
   if (found.canvases === 0) problems.push('there is no chart');
   for (const id of found.blank) problems.push(`chart ${id} is blank`);
   for (const id of found.silent) problems.push(`chart ${id} has no text for a screen reader`);
   if (found.overflow > 0) problems.push(`the page is ${found.overflow} pixels wider than the window`);
-  for (const name of rows) if (!found.rows.includes(name)) problems.push(`no table row for ${name}`);
+  for (const backend of BACKENDS) {
+    const rows = found.rows.filter((name) => name === backend).length;
+    if (rows !== WORKLOADS.length)
+      problems.push(`${rows} table rows for ${backend}, not ${WORKLOADS.length}`);
+  }
   if (found.title === '' || found.lang === '') problems.push('the page lacks a title or a language');
   return problems;
 }
@@ -54,14 +60,14 @@ async function inspect(
   width: number,
   colorScheme: 'light' | 'dark',
   folder: string,
-  rows: readonly string[],
 ): Promise<string[]> {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, offline: true });
   const page = await context.newPage();
   const problems: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning')
+    if (message.type() === 'error' || message.type() === 'warning') {
       problems.push(`console: ${message.text()}`);
+    }
   });
   page.on('pageerror', (error) => problems.push(`page error: ${error.message}`));
   page.on('request', (request) => {
@@ -69,23 +75,22 @@ async function inspect(
   });
   await page.goto(pathToFileURL(path).href, { waitUntil: 'load' });
   await page.waitForTimeout(300);
-  problems.push(...(await problemsOf(page, rows)));
+  problems.push(...(await problemsOf(page)));
   await page.screenshot({ path: join(folder, `${width}-${colorScheme}.png`), fullPage: true });
   await context.close();
   return problems.map((problem) => `${width} px, ${colorScheme}: ${problem}`);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'vhostlab-page-'));
-const path = join(folder, 'report.html');
-writeFileSync(path, renderReport(sampleReport));
+const run = join(folder, 'run');
+const options = ['--workload', WORKLOADS.join(','), '--packets', '2000', '--out', run];
+execFileSync(process.execPath, [VHOSTLAB, 'compare', ...options], { stdio: ['ignore', 'ignore', 'inherit'] });
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 const problems: string[] = [];
 try {
   for (const width of WIDTHS) {
     for (const theme of ['light', 'dark'] as const) {
-      problems.push(
-        ...(await inspect(browser, path, width, theme, folder, ['vhost-net', 'vhost-user', 'vfio', 'vdpa'])),
-      );
+      problems.push(...(await inspect(browser, join(run, 'report.html'), width, theme, folder)));
     }
   }
 } finally {
