@@ -2,10 +2,16 @@ import { create, fromBinary, type MessageInitShape, toBinary, vhostV1 } from '@v
 import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
 import { AddressSpace, PERMISSION_RW } from '@vhostlab/memory';
 import { FeatureSet } from '@vhostlab/virtio-net';
-import { type DeviceQueue, PackedDevice, queueSizeProblem, SplitDevice } from '@vhostlab/virtqueue';
-
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
+import {
+  type DeviceQueue,
+  PackedDevice,
+  queueSizeProblem,
+  type RingArea,
+  ringLayout,
+  SplitDevice,
+} from '@vhostlab/virtqueue';
+import { DirtyMarks } from './dirty-marks.ts';
+import { EINVAL, EOPNOTSUPP } from './vhost-messages.ts';
 
 type Reply = MessageInitShape<typeof vhostV1.VhostReplySchema>;
 type Handler = (request: vhostV1.VhostRequest['request']) => Reply | undefined;
@@ -16,6 +22,18 @@ export interface VhostEvents {
   ring(index: number, queue: DeviceQueue | undefined): void;
   /** The memory table was replaced. `pageBytes` is the smallest page of its host mappings. */
   memory(pageBytes: number): void;
+}
+
+/** Where a control side's ends are, and what it offers. */
+export interface VhostControlOptions {
+  /** Names of its control end and of its memory end, and of the guest's window. */
+  control: string;
+  memory: string;
+  window: string;
+  offered: FeatureSet;
+  /** Protocol features (vhost-user) that are offered; without it, the request is refused. */
+  protocolFeatures?: bigint;
+  events: VhostEvents;
 }
 
 /**
@@ -34,17 +52,23 @@ export class VhostControl {
   readonly #events: VhostEvents;
   readonly #queues: (DeviceQueue | undefined)[] = [undefined, undefined];
   readonly #stage: number;
+  readonly #protocolFeatures: bigint | undefined;
+  /** Guest addresses of what each ring's device side writes. */
+  readonly #usedAreas: { gpa: number; bytes: number }[] = [
+    { gpa: 0, bytes: 0 },
+    { gpa: 0, bytes: 0 },
+  ];
+  #table: vhostV1.MemoryRegion[] = [];
+  #marks: DirtyMarks | undefined;
   #status = 0;
 
-  constructor(
-    context: CoreContext,
-    options: { control: string; memory: string; window: string; offered: FeatureSet; events: VhostEvents },
-  ) {
+  constructor(context: CoreContext, options: VhostControlOptions) {
     this.#context = context;
     this.#end = context.memory(options.memory);
     this.#window = options.window;
     this.#events = options.events;
     this.offered = options.offered;
+    this.#protocolFeatures = options.protocolFeatures;
     this.space = new AddressSpace(context.arena);
     this.#user = new AddressSpace(context.arena);
     this.#stage = context.stage('setup');
@@ -52,6 +76,17 @@ export class VhostControl {
       const answer = this.#serve(body);
       reply(answer.error ?? 0, toBinary(vhostV1.VhostReplySchema, create(vhostV1.VhostReplySchema, answer)));
     });
+  }
+
+  /** Where writes to guest memory are logged; undefined while logging is off. */
+  get dirty(): DirtyMarks | undefined {
+    return this.#marks;
+  }
+
+  /** Logs that ring `index` is about to publish used entries. */
+  markUsed(index: number): void {
+    const { gpa, bytes } = this.#usedAreas[index];
+    this.#marks?.mark(gpa, bytes);
   }
 
   /** Virtio status as the VMM last set it (vdpa). */
@@ -87,12 +122,25 @@ export class VhostControl {
       this.features = asked;
       return undefined;
     },
+    getProtocolFeatures: () =>
+      this.#protocolFeatures === undefined
+        ? { error: EOPNOTSUPP, reason: 'protocol features were not offered' }
+        : { answer: { case: 'protocolFeatures', value: this.#protocolFeatures } },
+    setProtocolFeatures: (request) => {
+      if (request.case !== 'setProtocolFeatures') return undefined;
+      const extra = request.value.bits & ~(this.#protocolFeatures ?? 0n);
+      return extra === 0n
+        ? undefined
+        : { error: EINVAL, reason: `protocol features 0x${extra.toString(16)} were not offered` };
+    },
+    setLog: (request) => (request.case === 'setLog' ? this.#setLog(request.value) : undefined),
     setMemTable: (request) => (request.case === 'setMemTable' ? this.#setMemTable(request.value) : undefined),
     setVring: (request) => (request.case === 'setVring' ? this.#setVring(request.value) : undefined),
     getVringBase: (request) => {
       if (request.case !== 'getVringBase') return undefined;
       const queue = this.#queues[request.value.index & 1];
       // what was taken is given back before the ring stands still
+      this.markUsed(request.value.index & 1);
       queue?.publishUsed();
       const base = queue?.saveBase() ?? 0;
       this.#stop(request.value.index & 1);
@@ -120,6 +168,7 @@ export class VhostControl {
     this.space.clear();
     this.#user.clear();
     this.#map(table, this.space, this.#user);
+    this.#table = table.regions;
     this.#events.memory(Math.min(...table.regions.map(({ pageBytes }) => Number(pageBytes))));
     return undefined;
   }
@@ -152,10 +201,17 @@ export class VhostControl {
       return undefined;
     }
     const packed = this.features.has('RING_PACKED');
-    const problem = queueSizeProblem(packed ? 'packed' : 'split', ring.num);
+    const format = packed ? 'packed' : 'split';
+    const problem = queueSizeProblem(format, ring.num);
     if (problem !== undefined) return { error: EINVAL, reason: problem };
-    const places = [ring.descriptorAddr, ring.driverAddr, ring.deviceAddr].map((address) =>
-      this.#user.translate(Number(address), 4, 3),
+    const areas = ringLayout(format, ring.num, this.features.has('EVENT_IDX'));
+    const addresses = [ring.descriptorAddr, ring.driverAddr, ring.deviceAddr].map(Number);
+    const parts = [areas.desc, areas.driver, areas.device];
+    if (addresses.some((address, i) => address % parts[i].align !== 0)) {
+      return { error: EINVAL, reason: `ring ${ring.index} has an area that is not aligned` };
+    }
+    const places = addresses.map((address, i) =>
+      this.#user.translate(address, parts[i].bytes, PERMISSION_RW),
     );
     if (places.some((place) => place < 0)) {
       return { error: EINVAL, reason: `ring ${ring.index} lies outside of the memory table` };
@@ -178,7 +234,34 @@ export class VhostControl {
     if (!queue.restoreBase(ring.base))
       return { error: EINVAL, reason: `base ${ring.base} lies outside of ring ${ring.index}` };
     this.#queues[index] = queue;
+    // a packed ring's used entries lie among its descriptors
+    const [used, bytes] = packed
+      ? [ring.descriptorAddr, areas.desc.bytes]
+      : [ring.deviceAddr, areas.device.bytes];
+    this.#usedAreas[index] = { gpa: this.#gpaOf(used), bytes };
     this.#events.ring(index, queue);
+    return undefined;
+  }
+
+  #gpaOf(userAddress: bigint): number {
+    const region = this.#table.find(
+      ({ userAddr, sizeBytes }) => userAddress >= userAddr && userAddress < userAddr + sizeBytes,
+    );
+    return region === undefined ? 0 : Number(region.guestPhysAddr + (userAddress - region.userAddr));
+  }
+
+  #setLog(log: vhostV1.SetLog): Reply | undefined {
+    if (!log.enable) {
+      this.#marks = undefined;
+      return undefined;
+    }
+    const { arena } = this.#context;
+    const at = this.#context.window(this.#window) + Number(log.windowOffset);
+    const bytes = Number(log.sizeBytes);
+    if (log.window !== this.#window || bytes === 0 || at + bytes > arena.sizeBytes) {
+      return { error: EINVAL, reason: `the log does not lie in window ${this.#window}` };
+    }
+    this.#marks = new DirtyMarks(arena, this.#end.publisher, at, bytes);
     return undefined;
   }
 

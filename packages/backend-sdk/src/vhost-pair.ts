@@ -40,6 +40,8 @@ export interface VhostPairOptions {
   guest: number;
   pair: number;
   offered: FeatureSet;
+  /** vhost-user protocol features that are offered. */
+  protocolFeatures?: bigint;
   pageBytes: number;
 }
 
@@ -86,6 +88,7 @@ export class VhostPair {
       memory: `vq.${guest}.${pair}`,
       window: `guest${guest}`,
       offered: options.offered,
+      ...(options.protocolFeatures === undefined ? {} : { protocolFeatures: options.protocolFeatures }),
       events: { ring: (index, queue) => this.#ring(index, queue), memory: () => this.onChange() },
     });
     this.#books = new PairBooks(context);
@@ -272,11 +275,13 @@ export class VhostPair {
   /** Covers the first `written` bytes of a chain for publication and counts their pages. */
   #touchWritten(batch: ChainBatch, c: number, written: number): void {
     const { publisher } = this.end;
+    const { dirty } = this.control;
     let left = written;
     for (let s = batch.firstSegment[c]; left > 0; s++) {
       const part = batch.writable[s] === 0 ? 0 : Math.min(left, batch.length[s]);
       if (part === 0) continue;
       publisher.cover(batch.offset[s], part);
+      dirty?.mark(batch.address[s], part);
       this.#tlb.touch(batch.address[s], part);
       left -= part;
     }
@@ -293,12 +298,14 @@ export class VhostPair {
     const op = this.#packed ? this.#books.usedPacked : this.#books.used;
     let published = false;
     if (this.#rxUnpublished > 0 && this.rx !== undefined) {
+      this.control.markUsed(0);
       this.rx.publishUsed();
       meter.charge(op, this.#rxUnpublished, 0);
       this.#callsDue |= 1 << VECTOR_RX;
       published = true;
     }
     if (this.#txUnpublished > 0 && this.tx !== undefined) {
+      this.control.markUsed(1);
       this.tx.publishUsed();
       meter.charge(op, this.#txUnpublished, 0);
       this.#callsDue |= 1 << VECTOR_TX;

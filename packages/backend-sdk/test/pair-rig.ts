@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary, vhostV1 } from '@vhostlab/contracts';
 import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
-import { type Arena, createArena, PacketPool } from '@vhostlab/memory';
+import { type Arena, createArena, DirtyLog, dirtyLogBytes, PacketPool } from '@vhostlab/memory';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import {
   DirectPublisher,
@@ -26,6 +26,11 @@ export interface PairRig {
   /** Sends a request of the VMM; answers the reply. */
   ask(request: VhostRequestInit | undefined): vhostV1.VhostReply;
   notified: number;
+  /** Window offset and size of a dirty log, its pages since the last look, and where a ring's used entries start. */
+  logOffset: number;
+  logBytes: number;
+  dirtyPages(): number[];
+  usedGpa(index: number): number;
   counters: Map<string, { value: number }>;
 }
 
@@ -33,7 +38,9 @@ export interface PairRig {
 export function createPairRig(format: RingFormat, features: readonly string[]): PairRig {
   const layout = guestLayout(format, SIZE);
   const arena = createArena(layout.bytes + (8 << 20));
-  const base = arena.alloc(layout.bytes, 4096);
+  const logBytes = dirtyLogBytes(GPA_BASE + layout.bytes);
+  const base = arena.alloc(layout.bytes + logBytes, 4096);
+  const log = new DirtyLog(arena, base + layout.bytes, logBytes);
   const publisher = new DirectPublisher(arena);
   const counters = new Map<string, { value: number }>();
   let serve: (body: Uint8Array) => Uint8Array = () => new Uint8Array(0);
@@ -105,6 +112,13 @@ export function createPairRig(format: RingFormat, features: readonly string[]): 
       return fromBinary(vhostV1.VhostReplySchema, serve(toBinary(vhostV1.VhostRequestSchema, message)));
     },
     notified: 0,
+    logOffset: layout.bytes,
+    logBytes,
+    dirtyPages: () => {
+      const pages = new Float64Array(64);
+      return [...pages.subarray(0, log.take(pages))];
+    },
+    usedGpa: (index) => GPA_BASE + layout.rings[index][format === 'packed' ? 'desc' : 'device'],
     counters,
   };
   rig.ask({ case: 'setFeatures', value: { features: { bits: offered.toBigInt(), bitsHigh: 0n } } });

@@ -143,6 +143,31 @@ describe.each(['split', 'packed'] as const)('queue pair, %s ring', (format) => {
     expect(rig.pair.dequeue(rig.pool, out, 64)).toBe(1);
   });
 
+  it('logs the pages that it writes, and no others', () => {
+    const rig = createPairRig(format, FEATURES[format]);
+    const [rx, tx] = rig.drivers;
+    const log = { enable: true, window: 'guest0', windowOffset: 0n, sizeBytes: BigInt(rig.logBytes) };
+    expect(rig.ask({ case: 'setLog', value: { ...log, window: 'guest1' } }).error).toBe(22);
+    expect(rig.ask({ case: 'setLog', value: { ...log, windowOffset: BigInt(rig.logOffset) } }).error).toBe(0);
+    for (let b = 0; b < 3; b++) rx.addOne(rig.bufferGpa(0, b * 2), 2048, true, b);
+    rx.publish();
+    tx.addOne(rig.bufferGpa(1, 0), 72, false, 0);
+    tx.publish();
+    rig.pair.enqueue(rig.pool, Uint32Array.of(frameIn(rig, 1, 1514), frameIn(rig, 2, 60)), 2);
+    rig.pair.publish();
+    const pages = [rig.bufferGpa(0, 0), rig.bufferGpa(0, 2), rig.usedGpa(0)].map((gpa) =>
+      Math.floor(gpa / 4096),
+    );
+    expect(rig.dirtyPages()).toEqual([...new Set(pages)].sort((a, b) => a - b));
+    expect(rig.pair.dequeue(rig.pool, new Uint32Array(64), 64)).toBe(1);
+    rig.pair.publish();
+    expect(rig.dirtyPages()).toEqual([Math.floor(rig.usedGpa(1) / 4096)]);
+    expect(rig.ask({ case: 'setLog', value: { enable: false } }).error).toBe(0);
+    rig.pair.enqueue(rig.pool, Uint32Array.of(frameIn(rig, 3, 60)), 1);
+    rig.pair.publish();
+    expect(rig.dirtyPages()).toEqual([]);
+  });
+
   it('refuses what it cannot do with an errno and a sentence, and changes nothing', () => {
     const rig = createPairRig(format, FEATURES[format]);
     const ring = vring(format, 0);
@@ -160,6 +185,13 @@ describe.each(['split', 'packed'] as const)('queue pair, %s ring', (format) => {
       { request: { case: 'setVring', value: { ...ring, num: 0 } }, error: 22 },
       { request: { case: 'setVring', value: { ...ring, num: 65_536 } }, error: 22 },
       { request: { case: 'setVring', value: far }, error: 22 },
+      {
+        request: { case: 'setVring', value: { ...ring, descriptorAddr: ring.descriptorAddr + 8n } },
+        error: 22,
+      },
+      { request: { case: 'setVring', value: { ...ring, driverAddr: ring.driverAddr + 1n } }, error: 22 },
+      { request: { case: 'getProtocolFeatures', value: {} }, error: 95 },
+      { request: { case: 'setProtocolFeatures', value: { bits: 1n } }, error: 22 },
       { request: { case: 'setMemTable', value: { regions: [region] } }, error: 22 },
       { request: { case: 'suspend', value: {} }, error: 95 },
       { request: undefined, error: 95 },

@@ -106,7 +106,8 @@ function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): st
 }
 
 function vhostCore(config: ScenarioConfig, pair: number, window: string) {
-  const { low, high } = offeredFeatures(config.offloads, { packed: true, inOrder: true, indirect: true });
+  const rings = { packed: true, inOrder: true, indirect: true };
+  const { low, high } = offeredFeatures(config.offloads, rings).with('PROTOCOL_FEATURES', 'LOG_ALL');
   return {
     pair,
     guests: config.guests,
