@@ -6,7 +6,6 @@ import {
   type DeviceQueue,
   PackedDevice,
   queueSizeProblem,
-  type RingArea,
   ringLayout,
   SplitDevice,
 } from '@vhostlab/virtqueue';

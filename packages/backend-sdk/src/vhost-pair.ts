@@ -1,25 +1,8 @@
 import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
 import type { PacketPool } from '@vhostlab/memory';
-import {
-  checkHeader,
-  completeChecksum,
-  type FeatureSet,
-  gather,
-  HEADER_FAULTS,
-  HEADER_OK,
-  type HeaderBytes,
-  type HeaderRules,
-  hasOffload,
-  headerBytes,
-  MERGE_NEEDS_MORE,
-  NO_OFFLOAD,
-  RxMerge,
-  readHeader,
-  receiveRules,
-  transmitRules,
-  writeHeader,
-} from '@vhostlab/virtio-net';
+import { type FeatureSet, gather, MERGE_NEEDS_MORE, RxMerge } from '@vhostlab/virtio-net';
 import { ChainBatch, type DeviceQueue } from '@vhostlab/virtqueue';
+import { FrameHeaders } from './frame-headers.ts';
 import { PairBooks } from './pair-books.ts';
 import { TlbCharges } from './tlb-charges.ts';
 import { VhostControl } from './vhost-control.ts';
@@ -58,12 +41,8 @@ export class VhostPair {
   readonly #tlb: TlbCharges;
   readonly #txBatch = new ChainBatch(BURST, BURST * 20);
   readonly #rxBatch = new ChainBatch(BURST, BURST * 20);
-  readonly #headerAt: number;
-  readonly #fields = { ...NO_OFFLOAD };
+  readonly #headers: FrameHeaders;
   #merge = new RxMerge(false, 12, 1);
-  #headerBytes: HeaderBytes = 12;
-  #txRules: HeaderRules = { csum: false, ecn: false, gsoTypes: 0 };
-  #rxRules: HeaderRules = { csum: false, ecn: false, gsoTypes: 0 };
   #rxUnpublished = 0;
   #txUnpublished = 0;
   #callsDue = 0;
@@ -82,7 +61,7 @@ export class VhostPair {
     this.#context = context;
     this.end = context.memory(`vq.${guest}.${pair}`);
     this.#tlb = new TlbCharges(context, 'vhost', options.pageBytes);
-    this.#headerAt = context.arena.alloc(64);
+    this.#headers = new FrameHeaders(context.arena);
     this.control = new VhostControl(context, {
       control: `vhost.${guest}.${pair}`,
       memory: `vq.${guest}.${pair}`,
@@ -110,19 +89,20 @@ export class VhostPair {
     const { meter, arena } = this.#context;
     meter.charge(this.#packed ? this.#books.fetchPacked : this.#books.fetch, chains, 0);
     this.#tagEvents(batch, chains, this.#books.stages.fetch);
+    const headerBytes = this.#headers.bytes;
     let count = 0;
     let bytes = 0;
     for (let c = 0; c < chains; c++) {
       const slot = batch.slot[c];
       queue.pushUsed(slot, 0);
-      const frameBytes = batch.readableBytes[c] - this.#headerBytes;
+      const frameBytes = batch.readableBytes[c] - headerBytes;
       const index = this.#admit(batch, c, frameBytes, pool);
       if (index < 0) continue;
       const offset = pool.offset[index];
       const single = batch.segmentCount[c] === 1;
       const first = batch.firstSegment[c];
-      if (single) arena.copy(offset, batch.offset[first] + this.#headerBytes, frameBytes);
-      else gather(arena, batch, c, this.#headerBytes, offset, frameBytes);
+      if (single) arena.copy(offset, batch.offset[first] + headerBytes, frameBytes);
+      else gather(arena, batch, c, headerBytes, offset, frameBytes);
       for (let s = 0; s < batch.segmentCount[c]; s++) {
         this.#tlb.touch(batch.address[first + s], batch.length[first + s]);
       }
@@ -193,7 +173,10 @@ export class VhostPair {
     for (let i = 0; i < count; i++) {
       const index = indices[i];
       const length = pool.length[index];
-      if (!this.#fitHeader(pool, index)) continue;
+      if (!this.#headers.fit(pool, index)) {
+        this.#books.drop('gso-not-negotiated');
+        continue;
+      }
       let buffers = this.#planBuffers(batch, at, chains, length);
       if (buffers === 0 && chains === asked && chains - at < BURST) {
         // the frames need more buffers than there are frames: fetch again
@@ -211,8 +194,8 @@ export class VhostPair {
         at = this.#refuse(queue, batch, at, chains, buffers);
         continue;
       }
-      writeHeader(arena.u8, this.#headerAt, this.#headerBytes, this.#fields, buffers);
-      this.#merge.place(arena, batch, at, this.#headerAt, pool.offset[index], length);
+      this.#headers.write(buffers);
+      this.#merge.place(arena, batch, at, this.#headers.offset, pool.offset[index], length);
       const packet = pool.packet[index];
       this.#addresses[placed] = batch.address[batch.firstSegment[at]];
       for (let b = 0; b < buffers; b++) {
@@ -354,73 +337,23 @@ export class VhostPair {
       this.#books.dropLong.value++;
       return -1;
     }
-    const { arena } = this.#context;
-    let header = batch.offset[batch.firstSegment[c]];
-    if (batch.length[batch.firstSegment[c]] < this.#headerBytes) {
-      // the driver may cut the header as it likes (virtio 1.3, 2.7.4.1)
-      gather(arena, batch, c, 0, this.#headerAt, this.#headerBytes);
-      header = this.#headerAt;
-    }
-    const offload = hasOffload(arena.u8, header);
-    if (offload) {
-      readHeader(arena.u8, header, this.#fields);
-      const fault = checkHeader(this.#fields, frameBytes, this.#txRules);
-      if (fault !== HEADER_OK) {
-        this.#books.drop(HEADER_FAULTS[fault]);
-        return -1;
-      }
-    }
-    const index = pool.alloc();
-    if (index < 0) {
-      this.#books.dropPool.value++;
+    const fault = this.#headers.read(batch, c, frameBytes);
+    if (fault !== '') {
+      this.#books.drop(fault);
       return -1;
     }
-    if (offload) {
-      pool.flags[index] = this.#fields.flags;
-      pool.gsoType[index] = this.#fields.gsoType;
-      pool.hdrLen[index] = this.#fields.hdrLen;
-      pool.gsoSize[index] = this.#fields.gsoSize;
-      pool.csumStart[index] = this.#fields.csumStart;
-      pool.csumOffset[index] = this.#fields.csumOffset;
-    }
+    const index = pool.alloc();
+    if (index < 0) this.#books.dropPool.value++;
+    else this.#headers.store(pool, index);
     return index;
-  }
-
-  /** Header fields of a frame for this guest; false when it cannot take the frame (counted). */
-  #fitHeader(pool: PacketPool, index: number): boolean {
-    const fields = this.#fields;
-    fields.flags = pool.flags[index];
-    fields.gsoType = pool.gsoType[index];
-    fields.hdrLen = pool.hdrLen[index];
-    fields.gsoSize = pool.gsoSize[index];
-    fields.csumStart = pool.csumStart[index];
-    fields.csumOffset = pool.csumOffset[index];
-    if (fields.flags === 0 && fields.gsoType === 0) return true;
-    if (fields.gsoType !== 0 && (this.#rxRules.gsoTypes & (1 << fields.gsoType)) === 0) {
-      this.#books.drop('gso-not-negotiated');
-      return false;
-    }
-    if (!this.#rxRules.csum) {
-      completeChecksum(this.#context.arena.u8, pool.offset[index], pool.length[index], fields);
-      fields.flags = 0;
-      fields.csumStart = 0;
-      fields.csumOffset = 0;
-      // a frame that finds no buffer comes again
-      pool.flags[index] = 0;
-      // a frame that finds no room comes here again
-      pool.flags[index] = 0;
-    }
-    return true;
   }
 
   #ring(index: number, queue: DeviceQueue | undefined): void {
     const { features } = this.control;
     this.#packed = features.has('RING_PACKED');
-    this.#headerBytes = headerBytes(features);
+    this.#headers.negotiate(features);
     const mergeable = features.has('MRG_RXBUF');
-    this.#merge = new RxMerge(mergeable, this.#headerBytes, mergeable ? MAX_MERGED : 1);
-    this.#txRules = transmitRules(features);
-    this.#rxRules = receiveRules(features);
+    this.#merge = new RxMerge(mergeable, this.#headers.bytes, mergeable ? MAX_MERGED : 1);
     if (index === 0) {
       this.rx = queue;
       this.#rxUnpublished = 0;
