@@ -237,4 +237,6 @@ export interface RunPlan {
   accountFromPs: Ps;
   /** `memory` channels inside one process: true keeps a replica per service, fed by publications only. */
   copyMode: boolean;
+  /** Every channel end notes what it sends (stages `tap.*` of the event log): walks only, it makes long logs. */
+  taps?: boolean;
 }

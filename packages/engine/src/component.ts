@@ -49,7 +49,7 @@ export interface ComponentPlan {
 export function assemble(
   components: readonly ComponentPlan[],
   latencyPs: (latency: LatencyClass, direction: 'ab' | 'ba') => Ps,
-  run: Pick<RunPlan, 'seed' | 'sampling' | 'accountFromPs' | 'copyMode'>,
+  run: Pick<RunPlan, 'seed' | 'sampling' | 'accountFromPs' | 'copyMode' | 'taps'>,
 ): RunPlan {
   const byId = <T extends { id: string }>(x: T, y: T) => (x.id < y.id ? -1 : x.id > y.id ? 1 : 0);
   const cores = components.flatMap((component) => component.cores).sort(byId);

@@ -1,4 +1,5 @@
 import type { ControlEnd, Ps, Ticket } from './api.ts';
+import type { ChannelTap } from './channel-tap.ts';
 import { type Mailbox, REPLY, REQUEST, SEND } from './mailbox.ts';
 import type { CoreClock } from './meter.ts';
 import { EngineTicket } from './ticket.ts';
@@ -11,26 +12,30 @@ export class VirtualControlEnd implements ControlEnd {
   readonly in: Mailbox;
   readonly #clock: CoreClock;
   readonly #name: string;
+  readonly #tap: ChannelTap | undefined;
   readonly #waiting = new Map<number, EngineTicket>();
   #next = 1;
   #handler: Handler | undefined;
 
-  constructor(name: string, clock: CoreClock, out: Mailbox, inbox: Mailbox) {
+  constructor(name: string, clock: CoreClock, out: Mailbox, inbox: Mailbox, tap?: ChannelTap) {
     this.#name = name;
     this.#clock = clock;
     this.out = out;
     this.in = inbox;
+    this.#tap = tap;
   }
 
   request(method: number, body: Uint8Array): Ticket {
     const ticket = new EngineTicket(false);
     const id = this.#next++;
     this.#waiting.set(id, ticket);
+    this.#tap?.message('request', method, body);
     this.out.push(this.#clock.nowPs, REQUEST, method, id, body);
     return ticket;
   }
 
   send(method: number, body: Uint8Array): void {
+    this.#tap?.message('send', method, body);
     this.out.push(this.#clock.nowPs, SEND, method, 0, body);
   }
 
@@ -62,7 +67,9 @@ export class VirtualControlEnd implements ControlEnd {
       if (this.#handler === undefined)
         throw new Error(`${this.#name}: a request arrived and nobody serves it`);
       this.#handler(a, payload, (status, body) => {
-        if (kind === REQUEST) this.out.push(this.#clock.nowPs, REPLY, status, id, body);
+        if (kind !== REQUEST) return;
+        this.#tap?.message('reply', status, body);
+        this.out.push(this.#clock.nowPs, REPLY, status, id, body);
       });
     }
     return woken;

@@ -1,6 +1,7 @@
 import type { Arena, Publisher } from '@vhostlab/memory';
 import type { MemoryEnd, Ps, RegisterTarget, Ticket } from './api.ts';
 import { ByteReader, ByteWriter } from './byte-writer.ts';
+import type { ChannelTap } from './channel-tap.ts';
 import {
   type Mailbox,
   NOTIFY,
@@ -38,6 +39,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   readonly #base: number;
   readonly #clock: CoreClock;
   readonly #capture: boolean;
+  readonly #tap: ChannelTap | undefined;
   readonly #tagsOut: TagTable;
   readonly #tagsIn: TagTable;
   readonly #covers = new ByteWriter();
@@ -59,6 +61,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
     capture: boolean;
     tagsOut: TagTable;
     tagsIn: TagTable;
+    tap?: ChannelTap;
   }) {
     this.#arena = options.arena;
     this.#base = options.base;
@@ -66,6 +69,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
     this.out = options.out;
     this.in = options.in;
     this.#capture = options.capture;
+    this.#tap = options.tap;
     this.#tagsOut = options.tagsOut;
     this.#tagsIn = options.tagsIn;
   }
@@ -75,6 +79,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   }
 
   cover(offset: number, length: number): void {
+    this.#tap?.bytes(this.#arena.u8, offset, offset - this.#base, length);
     if (!this.#capture) return;
     this.#covers.u32(offset - this.#base);
     this.#covers.u32(length);
@@ -83,14 +88,17 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   }
 
   u16(offset: number, value: number): void {
+    this.#tap?.word(16, offset - this.#base, value);
     this.#send(WORD16, offset - this.#base, value, this.#capture ? this.#takeCovers() : undefined);
   }
 
   u32(offset: number, value: number): void {
+    this.#tap?.word(32, offset - this.#base, value);
     this.#send(WORD32, offset - this.#base, value, this.#capture ? this.#takeCovers() : undefined);
   }
 
   notify(vector: number): void {
+    this.#tap?.notify(vector);
     this.#send(NOTIFY, vector, 0, this.#capture ? this.#takeCovers() : undefined);
   }
 
@@ -101,6 +109,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   }
 
   write(offset: number, width: number, value: number): void {
+    this.#tap?.register('write', offset, width, value);
     this.#send(REGISTER_WRITE, offset * 16 + width, value, this.#capture ? this.#takeCovers() : undefined);
   }
 
@@ -177,7 +186,9 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
     const width = a - offset * 16;
     if (kind === REGISTER_WRITE) this.#target?.writeRegister(offset, width, b);
     else if (kind === REGISTER_READ) {
-      this.#send(REGISTER_REPLY, this.#target?.readRegister(offset, width) ?? 0, b);
+      const value = this.#target?.readRegister(offset, width) ?? 0;
+      this.#tap?.register('read', offset, width, value);
+      this.#send(REGISTER_REPLY, value, b);
     }
   }
 

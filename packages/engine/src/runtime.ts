@@ -1,5 +1,6 @@
 import type { Arena } from '@vhostlab/memory';
 import type { ChannelPlan, CoreModule, Ps, RunPlan } from './api.ts';
+import { ChannelTap } from './channel-tap.ts';
 import { VirtualControlEnd } from './control-end.ts';
 import { type CoreStatistics, VirtualCore } from './core.ts';
 import { FrameQueue, VirtualLinkEnd } from './link-end.ts';
@@ -205,6 +206,10 @@ export class VirtualRuntime {
       }
       return;
     }
+    const tap = (core: VirtualCore): { tap?: ChannelTap } =>
+      this.#options.plan.taps === true
+        ? { tap: new ChannelTap(core.recorder, plan.id, (name) => core.stage(name)) }
+        : {};
     const forward = new Mailbox(ab);
     const back = new Mailbox(ba);
     if (a === undefined) {
@@ -213,8 +218,8 @@ export class VirtualRuntime {
       this.#remote.set(plan.id, { channel: plan.id, kind: 'messages', out: forward, in: back });
     }
     if (plan.kind === 'control') {
-      a?.attachControl(plan.a.end, new VirtualControlEnd(plan.id, a, forward, back));
-      b?.attachControl(plan.b.end, new VirtualControlEnd(plan.id, b, back, forward));
+      a?.attachControl(plan.a.end, new VirtualControlEnd(plan.id, a, forward, back, tap(a).tap));
+      b?.attachControl(plan.b.end, new VirtualControlEnd(plan.id, b, back, forward, tap(b).tap));
       return;
     }
     const replicas =
@@ -236,6 +241,7 @@ export class VirtualRuntime {
         capture: replicas,
         tagsOut,
         tagsIn,
+        ...tap(core),
       });
     a?.attachMemory(plan.a.end, make(a, forward, back, tagsAB, tagsBAAtA));
     b?.attachMemory(plan.b.end, make(b, back, forward, tagsBA, tagsABAtB));
