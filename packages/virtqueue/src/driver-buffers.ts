@@ -3,60 +3,75 @@ import { NO_F64 } from './no-arrays.ts';
 import type { SegmentList } from './segment-list.ts';
 import { VIOLATION_NONE, VIOLATION_USED_ID, VIOLATION_USED_LENGTH } from './violations.ts';
 
-/** Numbers per buffer in `DriverBuffers.records`. */
-export const RECORD_STRIDE = 4;
-/** The caller's token. */
-export const RECORD_TOKEN = 0;
-/** Bytes that the device may write. */
-export const RECORD_WRITABLE = 1;
-/** Number of the buffer in the order of adding; FREE_SEQUENCE while the slot is not in flight. */
-export const RECORD_SEQUENCE = 2;
-/** Ring descriptors that the buffer takes: 1 but for chains in flight. */
-export const RECORD_DESCRIPTORS = 3;
+/** Numbers per buffer in the records: */
+const STRIDE = 4;
+/** the caller's token, */
+const TOKEN = 0;
+/** bytes that the device may write, or NOT_PLAIN, */
+const WRITABLE = 1;
+/** the buffer's number in the order of adding; FREE while the slot is not in flight, */
+const SEQUENCE = 2;
+/** ring descriptors that a chain takes. */
+const DESCRIPTORS = 3;
 /** Not below any sequence number, so that one comparison finds free and unpublished slots. */
-export const FREE_SEQUENCE = Number.POSITIVE_INFINITY;
+const FREE = Number.POSITIVE_INFINITY;
+/** Below any length, so that one comparison finds buffers of several descriptors and used lengths too large. */
+const NOT_PLAIN = -1;
 
 /**
  * What a driver remembers of the buffers it has given away, by slot (head descriptor or buffer id). Nothing of it
- * lives in guest memory, so a device cannot change it. One array, because each further one costs a nanosecond per
- * packet.
+ * lives in guest memory, so a device cannot change it. Plain buffers, of one descriptor, have all in one array, because
+ * each further one costs a nanosecond per packet.
  */
 export class DriverBuffers {
-  /** Record of slot `s` from index `s * RECORD_STRIDE` on. */
-  readonly records: Float64Array = NO_F64;
+  readonly #records: Float64Array = NO_F64;
+  /** Writable bytes of buffers that are not plain. */
+  readonly #chainWritable: Float64Array = NO_F64;
   readonly #size: number = 0;
 
   constructor(size: number) {
     this.#size = size;
-    this.records = new Float64Array(size * RECORD_STRIDE);
+    this.#records = new Float64Array(size * STRIDE);
+    this.#chainWritable = new Float64Array(size);
     this.clear();
   }
 
   clear(): void {
-    for (let r = 0; r < this.records.length; r += RECORD_STRIDE) {
-      this.records[r + RECORD_SEQUENCE] = FREE_SEQUENCE;
-      this.records[r + RECORD_DESCRIPTORS] = 1;
-    }
+    for (let slot = 0; slot < this.#size; slot++) this.#records[slot * STRIDE + SEQUENCE] = FREE;
   }
 
-  /** Notes a buffer that goes into flight. */
-  add(slot: number, token: number, writable: number, sequence: number, descriptors: number): void {
-    const { records } = this;
-    const r = slot * RECORD_STRIDE;
-    records[r + RECORD_TOKEN] = token;
-    records[r + RECORD_WRITABLE] = writable;
-    records[r + RECORD_SEQUENCE] = sequence;
-    records[r + RECORD_DESCRIPTORS] = descriptors;
+  /** Notes a plain buffer that goes into flight. @hot */
+  addPlain(slot: number, token: number, writable: number, sequence: number): void {
+    const records = this.#records;
+    const r = slot * STRIDE;
+    records[r + TOKEN] = token;
+    records[r + WRITABLE] = writable;
+    records[r + SEQUENCE] = sequence;
   }
 
-  /** Frees `slot`; returns how many ring descriptors its buffer took. */
-  remove(slot: number): number {
-    const { records } = this;
-    const r = slot * RECORD_STRIDE;
-    const descriptors = records[r + RECORD_DESCRIPTORS];
-    records[r + RECORD_SEQUENCE] = FREE_SEQUENCE;
-    records[r + RECORD_DESCRIPTORS] = 1;
-    return descriptors;
+  /** Notes a buffer of `descriptors` ring descriptors. */
+  addChain(slot: number, token: number, writable: number, sequence: number, descriptors: number): void {
+    this.addPlain(slot, token, NOT_PLAIN, sequence);
+    this.#records[slot * STRIDE + DESCRIPTORS] = descriptors;
+    this.#chainWritable[slot] = writable;
+  }
+
+  /**
+   * True when a device may say that it has used `slot`, a plain buffer below number `published`, with `length` bytes
+   * written. `slot` is below the size. @hot
+   */
+  isPlainUsed(slot: number, length: number, published: number): boolean {
+    const records = this.#records;
+    const r = slot * STRIDE;
+    return length <= records[r + WRITABLE] && records[r + SEQUENCE] < published;
+  }
+
+  /** Frees `slot`; returns its token. @hot */
+  take(slot: number): number {
+    const records = this.#records;
+    const r = slot * STRIDE;
+    records[r + SEQUENCE] = FREE;
+    return records[r + TOKEN];
   }
 
   /**
@@ -64,22 +79,33 @@ export class DriverBuffers {
    * number `published` on are not its to use.
    */
   usedFault(slot: number, length: number, published: number): number {
-    const r = slot * RECORD_STRIDE;
-    if (slot >= this.#size || this.records[r + RECORD_SEQUENCE] >= published) return VIOLATION_USED_ID;
-    return length > this.records[r + RECORD_WRITABLE] ? VIOLATION_USED_LENGTH : VIOLATION_NONE;
+    if (slot >= this.#size || this.sequence(slot) >= published) return VIOLATION_USED_ID;
+    return length > this.writable(slot) ? VIOLATION_USED_LENGTH : VIOLATION_NONE;
+  }
+
+  sequence(slot: number): number {
+    return this.#records[slot * STRIDE + SEQUENCE];
+  }
+
+  /** Bytes of the buffer that the device may write. */
+  writable(slot: number): number {
+    const plain = this.#records[slot * STRIDE + WRITABLE];
+    return plain === NOT_PLAIN ? this.#chainWritable[slot] : plain;
+  }
+
+  /** Ring descriptors of the buffer. */
+  descriptors(slot: number): number {
+    const r = slot * STRIDE;
+    return this.#records[r + WRITABLE] === NOT_PLAIN ? this.#records[r + DESCRIPTORS] : 1;
   }
 
   /** Buffers in flight, oldest first. */
   list(): OutstandingBuffer[] {
-    const { records } = this;
     const found: OutstandingBuffer[] = [];
     for (let slot = 0; slot < this.#size; slot++) {
-      const r = slot * RECORD_STRIDE;
-      if (records[r + RECORD_SEQUENCE] !== FREE_SEQUENCE)
-        found.push({ slot, token: records[r + RECORD_TOKEN] });
+      if (this.sequence(slot) !== FREE) found.push({ slot, token: this.#records[slot * STRIDE + TOKEN] });
     }
-    const sequence = (buffer: OutstandingBuffer) => records[buffer.slot * RECORD_STRIDE + RECORD_SEQUENCE];
-    return found.sort((a, b) => sequence(a) - sequence(b));
+    return found.sort((a, b) => this.sequence(a.slot) - this.sequence(b.slot));
   }
 }
 

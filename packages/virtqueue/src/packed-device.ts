@@ -1,7 +1,6 @@
 import type { Arena, Publisher } from '@vhostlab/memory';
 import type { ChainBatch, Translator } from './chain-batch.ts';
 import {
-  MAX_CHAIN_BYTES,
   VIRTQ_DESC_F_AVAIL,
   VIRTQ_DESC_F_INDIRECT,
   VIRTQ_DESC_F_NEXT,
@@ -11,20 +10,12 @@ import {
 import { DeviceBuffers, failNotInFlight, zeroCounters } from './device-buffers.ts';
 import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
-import { IndirectReader } from './indirect-reader.ts';
 import { NO_U16, NO_U32 } from './no-arrays.ts';
+import { packedBase, splitPackedBase } from './packed-base.ts';
+import { PackedChain } from './packed-chain.ts';
 import { PackedEvents } from './packed-events.ts';
 import { checkPlace } from './ring-layout.ts';
-import {
-  VIOLATION_BUFFER_BUSY,
-  VIOLATION_CHAIN_BYTES,
-  VIOLATION_CHAIN_LENGTH,
-  VIOLATION_CHAIN_TORN,
-  VIOLATION_ID_RANGE,
-  VIOLATION_INDIRECT_FEATURE,
-  VIOLATION_INDIRECT_NEXT,
-  VIOLATION_NONE,
-} from './violations.ts';
+import { VIOLATION_BUFFER_BUSY, VIOLATION_ID_RANGE, VIOLATION_NONE } from './violations.ts';
 
 /** Own copies: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
 const NEXT = VIRTQ_DESC_F_NEXT;
@@ -48,9 +39,8 @@ export class PackedDevice implements DeviceQueue {
   readonly #publisher: Publisher;
   readonly #translator: Translator;
   readonly #inOrder: boolean = false;
-  readonly #indirect: boolean = false;
   readonly #events: PackedEvents;
-  readonly #tables: IndirectReader;
+  readonly #chain: PackedChain;
   readonly #buffers: DeviceBuffers;
   readonly #descriptors: Uint16Array = NO_U16;
   /** Ids in the order of popping, a ring filled at `#newest`; in order the first in flight is at `#oldest`. */
@@ -65,21 +55,16 @@ export class PackedDevice implements DeviceQueue {
   /** Next descriptor to pop, and AVAIL and USED as they mean available in this lap. */
   #slot = 0;
   #availFlags = AVAIL;
-  /** Descriptors and id of the chain that was walked last. */
-  #walkSlots = 0;
-  #walkId = 0;
-  /** Next used descriptor to write, its wrap counter, and the place that is published. */
+  /** Next used descriptor to write, AVAIL and USED as they mean used in its lap, and the same of what is published. */
   #usedSlot = 0;
-  #usedWrap = 1;
+  #usedFlags = AVAIL_USED;
   #publishedSlot = 0;
-  #publishedWrap = 1;
+  #publishedFlags = AVAIL_USED;
   /** Used descriptors written and not published: the first one's place and flags, and where the last one lies. */
   #batchSlot = 0;
   #batchFlags = 0;
   #batchLast = 0;
   #batchEntries = 0;
-  #batchBuffers = 0;
-  #batchSlots = 0;
 
   constructor(arena: Arena, publisher: Publisher, translator: Translator, place: RingPlace) {
     const size = place.size;
@@ -91,12 +76,11 @@ export class PackedDevice implements DeviceQueue {
     this.#publisher = publisher;
     this.#translator = translator;
     this.#inOrder = place.features.inOrder;
-    this.#indirect = place.features.indirect;
     this.#descOffset = place.descOffset;
     this.#descWord = place.descOffset >>> 2;
     const { driverOffset, deviceOffset, features } = place;
     this.#events = new PackedEvents(arena, publisher, deviceOffset, driverOffset, size, features.eventIdx);
-    this.#tables = new IndirectReader(arena, translator, size);
+    this.#chain = new PackedChain(arena, translator, place);
     this.#buffers = new DeviceBuffers(size, features.inOrder);
     this.#descriptors = this.#buffers.descriptors;
     this.#order = this.#buffers.order;
@@ -207,8 +191,8 @@ export class PackedDevice implements DeviceQueue {
     const flags = this.#u32[this.#descWord + this.#slot * 4 + 3] >>> 16;
     if ((flags & AVAIL_USED) !== this.#availFlags) return false;
     batch.open();
-    let code = this.#follow(batch);
-    const id = this.#walkId;
+    let code = this.#chain.follow(batch, this.#slot, this.#availFlags);
+    const { id, slots } = this.#chain;
     if (code === VIOLATION_NONE) {
       if (id >= this.size) code = VIOLATION_ID_RANGE;
       else if (this.#descriptors[id] !== 0) code = VIOLATION_BUFFER_BUSY;
@@ -223,10 +207,10 @@ export class PackedDevice implements DeviceQueue {
       return false;
     }
     batch.close(id);
-    this.#descriptors[id] = this.#walkSlots;
+    this.#descriptors[id] = slots;
     this.#order[this.#newest] = id;
     this.#newest = this.#newest + 1 === this.size ? 0 : this.#newest + 1;
-    this.#move(this.#walkSlots);
+    this.#move(slots);
     return true;
   }
 
@@ -241,38 +225,6 @@ export class PackedDevice implements DeviceQueue {
       this.#availFlags ^= AVAIL_USED;
     }
     this.#slot = slot;
-  }
-
-  /** Follows the chain at the available position; leaves its id and descriptor count. Returns a VIOLATION_…. */
-  #follow(batch: ChainBatch): number {
-    const u32 = this.#u32;
-    let slot = this.#slot;
-    let expected = this.#availFlags;
-    for (let read = 1; ; read++) {
-      const w = this.#descWord + slot * 4;
-      const idFlags = u32[w + 3];
-      const flags = idFlags >>> 16;
-      if ((flags & AVAIL_USED) !== expected) return VIOLATION_CHAIN_TORN;
-      const address = u32[w] + u32[w + 1] * HIGH_WORD;
-      const length = u32[w + 2];
-      this.#walkId = idFlags & 0xffff;
-      this.#walkSlots = read;
-      if ((flags & INDIRECT) !== 0) {
-        if (!this.#indirect) return VIOLATION_INDIRECT_FEATURE;
-        if ((flags & NEXT) !== 0 || read > 1) return VIOLATION_INDIRECT_NEXT;
-        const code = this.#tables.read(batch, address, length, false);
-        if (code !== VIOLATION_NONE) return code;
-        break;
-      }
-      batch.segment(address, length, (flags & WRITE) !== 0);
-      if ((flags & NEXT) === 0) break;
-      if (read === this.size) return VIOLATION_CHAIN_LENGTH;
-      if (++slot === this.size) {
-        slot = 0;
-        expected ^= AVAIL_USED;
-      }
-    }
-    return batch.openBytes > MAX_CHAIN_BYTES ? VIOLATION_CHAIN_BYTES : VIOLATION_NONE;
   }
 
   unpop(n: number): void {
@@ -300,7 +252,6 @@ export class PackedDevice implements DeviceQueue {
       return;
     }
     this.#descriptors[slot] = 0;
-    this.#batchBuffers++;
     this.#writeUsed(slot, length, slots);
   }
 
@@ -309,7 +260,7 @@ export class PackedDevice implements DeviceQueue {
     const u32 = this.#u32;
     const at = this.#usedSlot;
     const w = this.#descWord + at * 4;
-    const flags = (this.#usedWrap === 1 ? AVAIL_USED : 0) | (length > 0 ? WRITE : 0);
+    const flags = length > 0 ? this.#usedFlags | WRITE : this.#usedFlags;
     u32[w + 2] = length;
     if (this.#batchEntries === 0) {
       this.#batchSlot = at;
@@ -320,23 +271,39 @@ export class PackedDevice implements DeviceQueue {
     }
     this.#batchLast = at;
     this.#batchEntries++;
-    this.#batchSlots += slots;
-    let next = at + slots;
-    if (next >= this.size) {
-      next -= this.size;
-      this.#usedWrap ^= 1;
-    }
-    this.#usedSlot = next;
+    const next = at + slots;
+    if (next < this.size) this.#usedSlot = next;
+    else this.#usedLap(next - this.size);
+  }
+
+  #usedLap(slot: number): void {
+    this.#usedSlot = slot;
+    this.#usedFlags ^= AVAIL_USED;
   }
 
   publishUsed(): void {
     if (this.#violation !== 0) return;
-    if (this.#inOrder) this.#flushInOrder();
+    const flushed = this.#inOrder ? this.#flushInOrder() : 0;
     const entries = this.#batchEntries;
     if (entries === 0) return;
-    const publisher = this.#publisher;
+    const buffers = this.#inOrder ? flushed : entries;
     const first = this.#descOffset + 16 * this.#batchSlot;
-    const last = this.#descOffset + 16 * this.#batchLast;
+    this.#coverUsed(first, this.#descOffset + 16 * this.#batchLast, entries);
+    this.#batchEntries = 0;
+    this.#inFlight -= buffers;
+    this.counters.used += buffers;
+    this.counters.usedEntries += entries;
+    this.counters.usedPublications++;
+    const lap = this.#usedFlags === this.#publishedFlags ? 0 : this.size;
+    this.#events.advanced(this.#usedSlot - this.#publishedSlot + lap);
+    this.#publishedSlot = this.#usedSlot;
+    this.#publishedFlags = this.#usedFlags;
+    this.#publisher.u16(first + 14, this.#batchFlags);
+  }
+
+  /** Covers `entries` used descriptors from offset `first` to `last`, but for the flags of the first. */
+  #coverUsed(first: number, last: number, entries: number): void {
+    const publisher = this.#publisher;
     publisher.cover(first + 8, 6);
     if (last > first) {
       publisher.cover(first + 16, last - first);
@@ -345,21 +312,10 @@ export class PackedDevice implements DeviceQueue {
       if (end > first + 16) publisher.cover(first + 16, end - first - 16);
       publisher.cover(this.#descOffset, last + 16 - this.#descOffset);
     }
-    this.#inFlight -= this.#batchBuffers;
-    this.counters.used += this.#batchBuffers;
-    this.counters.usedEntries += entries;
-    this.counters.usedPublications++;
-    this.#events.advanced(this.#batchSlots);
-    this.#batchEntries = 0;
-    this.#batchBuffers = 0;
-    this.#batchSlots = 0;
-    this.#publishedSlot = this.#usedSlot;
-    this.#publishedWrap = this.#usedWrap;
-    publisher.u16(first + 14, this.#batchFlags);
   }
 
-  /** Writes one used descriptor per run of completed buffers, at the place of the run's first. */
-  #flushInOrder(): void {
+  /** Writes one used descriptor per run of completed buffers, at the place of the run's first; returns the buffers. */
+  #flushInOrder(): number {
     const buffers = this.#buffers;
     let waiting = this.#inFlight;
     let slots = 0;
@@ -370,17 +326,19 @@ export class PackedDevice implements DeviceQueue {
       waiting--;
       slots += this.#descriptors[id];
       buffers.remove(id);
-      this.#batchBuffers++;
       const isLast = waiting === 0 || buffers.completed[this.#order[this.#oldest]] === 0;
       if (isLast || buffers.isPartial(id)) {
         this.#writeUsed(id, buffers.written[id], slots);
         slots = 0;
       }
     }
+    return this.#inFlight - waiting;
   }
 
   shouldCall(): boolean {
-    return this.#violation === 0 && this.#events.wanted(this.#publishedSlot, this.#publishedWrap);
+    return (
+      this.#violation === 0 && this.#events.wanted(this.#publishedSlot, this.#publishedFlags === 0 ? 0 : 1)
+    );
   }
 
   enableNotifications(): void {
@@ -405,25 +363,21 @@ export class PackedDevice implements DeviceQueue {
     this.#slot = slot;
     this.#availFlags = wrap === 1 ? AVAIL : USED;
     this.#usedSlot = usedSlot;
-    this.#usedWrap = usedWrap;
+    this.#usedFlags = usedWrap === 1 ? AVAIL_USED : 0;
     this.#publishedSlot = usedSlot;
-    this.#publishedWrap = usedWrap;
+    this.#publishedFlags = this.#usedFlags;
     this.#batchEntries = 0;
-    this.#batchBuffers = 0;
-    this.#batchSlots = 0;
   }
 
   saveBase(): number {
     const wrap = this.#availFlags === AVAIL ? 1 : 0;
-    const used = this.#publishedSlot | (this.#publishedWrap << 15);
-    return (this.#slot | (wrap << 15) | (used << 16)) >>> 0;
+    return packedBase(this.#slot, wrap, this.#publishedSlot, this.#publishedFlags === 0 ? 0 : 1);
   }
 
   restoreBase(base: number): boolean {
-    const avail = base & 0xffff;
-    const high = (base >>> 16) & 0xffff;
-    const used = high === 0 && (avail & 0x8000) !== 0 ? avail : high;
-    if ((avail & 0x7fff) >= this.size || (used & 0x7fff) >= this.size) return false;
+    const position = splitPackedBase(base, this.size);
+    if (position === undefined) return false;
+    const { avail, used } = position;
     this.#start(avail & 0x7fff, avail >>> 15, used & 0x7fff, used >>> 15);
     this.#events.takeOver();
     return true;

@@ -1,4 +1,5 @@
 import type { Arena, Publisher } from '@vhostlab/memory';
+import { clearRing } from './clear-ring.ts';
 import {
   VIRTQ_DESC_F_AVAIL,
   VIRTQ_DESC_F_INDIRECT,
@@ -6,20 +7,13 @@ import {
   VIRTQ_DESC_F_USED,
   VIRTQ_DESC_F_WRITE,
 } from './constants.ts';
-import {
-  checkedWritableBytes,
-  DriverBuffers,
-  FREE_SEQUENCE,
-  RECORD_DESCRIPTORS,
-  RECORD_SEQUENCE,
-  RECORD_STRIDE,
-  RECORD_TOKEN,
-  RECORD_WRITABLE,
-} from './driver-buffers.ts';
+import { checkedWritableBytes, DriverBuffers } from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
-import { NO_F64, NO_U16, NO_U32 } from './no-arrays.ts';
+import { NO_U16, NO_U32 } from './no-arrays.ts';
+import { OrderRing } from './order-ring.ts';
+import { packedBase } from './packed-base.ts';
 import { PackedEvents } from './packed-events.ts';
 import { checkPlace } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
@@ -27,15 +21,7 @@ import type { UsedBatch } from './used-batch.ts';
 import { VIOLATION_NONE } from './violations.ts';
 
 /** Own copies: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
-const NEXT = VIRTQ_DESC_F_NEXT;
 const WRITE = VIRTQ_DESC_F_WRITE;
-const INDIRECT = VIRTQ_DESC_F_INDIRECT;
-const STRIDE = RECORD_STRIDE;
-const TOKEN = RECORD_TOKEN;
-const WRITABLE = RECORD_WRITABLE;
-const SEQUENCE = RECORD_SEQUENCE;
-const DESCRIPTORS = RECORD_DESCRIPTORS;
-const FREE = FREE_SEQUENCE;
 const AVAIL = VIRTQ_DESC_F_AVAIL;
 const USED = VIRTQ_DESC_F_USED;
 
@@ -62,11 +48,8 @@ export class PackedDriver implements DriverQueue {
 
   /** By id: see DriverBuffers. */
   readonly #buffers: DriverBuffers;
-  readonly #records: Float64Array = NO_F64;
-  /** In order: ids in the order of adding, a ring with the oldest at `#oldest`. */
-  readonly #order: Uint16Array = NO_U16;
-  #newest = 0;
-  #oldest = 0;
+  /** In order: ids in flight. */
+  readonly #order: OrderRing;
   /** Free buffer ids, a ring: taken at `#freeFrom`, given back at `#freeTo`. A broken queue has no free slots. */
   readonly #ids: Uint16Array = NO_U16;
   #freeFrom = 0;
@@ -111,8 +94,7 @@ export class PackedDriver implements DriverQueue {
     const { driverOffset, deviceOffset, features } = place;
     this.#events = new PackedEvents(arena, publisher, driverOffset, deviceOffset, size, features.eventIdx);
     this.#buffers = new DriverBuffers(size);
-    this.#records = this.#buffers.records;
-    this.#order = new Uint16Array(features.inOrder ? size : 0);
+    this.#order = new OrderRing(size);
     this.#ids = new Uint16Array(size);
     this.#start(0, 1);
   }
@@ -153,12 +135,8 @@ export class PackedDriver implements DriverQueue {
     else this.#slot = slot + 1;
     const added = this.#added;
     this.#added = added + 1;
-    const records = this.#records;
-    const r = id * STRIDE;
-    records[r + TOKEN] = token;
-    records[r + WRITABLE] = writable ? length : 0;
-    records[r + SEQUENCE] = added;
-    if (this.#inOrder) this.#remember(id);
+    this.#buffers.addPlain(id, token, writable ? length : 0, added);
+    if (this.#inOrder) this.#order.push(id);
     return id;
   }
 
@@ -169,7 +147,7 @@ export class PackedDriver implements DriverQueue {
     const id = this.#takeId();
     for (let i = 0; i < count; i++) {
       const write = segments.writable[i] === 1 ? WRITE : 0;
-      const next = i + 1 < count ? NEXT : 0;
+      const next = i + 1 < count ? VIRTQ_DESC_F_NEXT : 0;
       this.#write(segments.address[i], segments.length[i], id, write | next);
     }
     this.#offer(id, count, writable, token);
@@ -186,7 +164,7 @@ export class PackedDriver implements DriverQueue {
     const table = id * tables.entries * 16;
     writeIndirectTable(this.#u32, tables.offset + table, segments, false);
     this.#publisher.cover(tables.offset + table, 16 * count);
-    this.#write(tables.address + table, 16 * count, id, INDIRECT);
+    this.#write(tables.address + table, 16 * count, id, VIRTQ_DESC_F_INDIRECT);
     this.#offer(id, 1, writable, token);
     return id;
   }
@@ -202,12 +180,6 @@ export class PackedDriver implements DriverQueue {
   #nextLap(): void {
     this.#slot = 0;
     this.#availFlags ^= AVAIL_USED;
-  }
-
-  #remember(id: number): void {
-    const at = this.#newest;
-    this.#order[at] = id;
-    this.#newest = at + 1 === this.size ? 0 : at + 1;
   }
 
   #write(address: number, length: number, id: number, descFlags: number): void {
@@ -226,8 +198,8 @@ export class PackedDriver implements DriverQueue {
     const added = this.#added;
     this.#added = added + 1;
     this.#freeSlots -= slots;
-    this.#buffers.add(id, token, writable, added, slots);
-    if (this.#inOrder) this.#remember(id);
+    this.#buffers.addChain(id, token, writable, added, slots);
+    if (this.#inOrder) this.#order.push(id);
   }
 
   publish(): void {
@@ -263,18 +235,16 @@ export class PackedDriver implements DriverQueue {
     if (!this.hasUsed()) return 0;
     const limit = Math.min(max, out.capacity);
     let n = 0;
-    if (this.#inOrder) {
-      while (n < limit && this.#popOldest(out, n)) n++;
-    } else {
-      while (n < limit) {
+    while (n < limit) {
+      if (!this.#inOrder) {
         const room = Math.min(limit - n, this.size - this.#usedSlot, this.#published - this.#popped);
         const singles = this.#popSingles(out, n, room);
         n += singles;
         if (n === limit) break;
         if (singles === room && room > 0) continue;
-        if (!this.#popChain(out, n)) break;
-        n++;
       }
+      if (!this.#popNext(out, n)) break;
+      n++;
     }
     out.count = n;
     return n;
@@ -284,7 +254,7 @@ export class PackedDriver implements DriverQueue {
   #popSingles(out: UsedBatch, n: number, room: number): number {
     const u32 = this.#u32;
     const { token, slot: slots, length: lengths } = out;
-    const records = this.#records;
+    const buffers = this.#buffers;
     const ids = this.#ids;
     const size = this.size;
     const published = this.#published;
@@ -299,14 +269,11 @@ export class PackedDriver implements DriverQueue {
       const id = word & 0xffff;
       if ((flags & AVAIL_USED) !== usedFlags || id >= size) break;
       const length = u32[w + 2] * ((flags & WRITE) >> 1);
-      const r = id * STRIDE;
-      if (records[r + DESCRIPTORS] !== 1 || length > records[r + WRITABLE]) break;
-      if (records[r + SEQUENCE] >= published) break;
-      records[r + SEQUENCE] = FREE;
+      if (!buffers.isPlainUsed(id, length, published)) break;
       ids[to] = id;
       to = to + 1 === size ? 0 : to + 1;
       slots[n + i] = id;
-      token[n + i] = records[r + TOKEN];
+      token[n + i] = buffers.take(id);
       lengths[n + i] = length;
     }
     this.#freeTo = to;
@@ -316,21 +283,12 @@ export class PackedDriver implements DriverQueue {
     return i;
   }
 
-  /** Takes the buffer at the used position, if there is one, to place `n`; false when not, or when it breaks the queue. */
-  #popChain(out: UsedBatch, n: number): boolean {
-    if (!this.#openUsed()) return false;
-    this.#groupLeft = 0;
-    this.#give(out, n, this.#groupId, this.#groupLength);
-    return true;
-  }
-
-  /** In order: takes the oldest buffer, when a used descriptor stands for it. */
-  #popOldest(out: UsedBatch, n: number): boolean {
+  /** Takes the next used buffer, if there is one, to place `n`; false when not, or when it breaks the queue. */
+  #popNext(out: UsedBatch, n: number): boolean {
     if (this.#groupLeft === 0 && !this.#openUsed()) return false;
-    const id = this.#order[this.#oldest];
-    this.#oldest = this.#oldest + 1 === this.size ? 0 : this.#oldest + 1;
+    const id = this.#inOrder ? this.#order.shift() : this.#groupId;
     this.#groupLeft--;
-    this.#give(out, n, id, id === this.#groupId ? this.#groupLength : this.#records[id * STRIDE + WRITABLE]);
+    this.#give(out, n, id, id === this.#groupId ? this.#groupLength : this.#buffers.writable(id));
     return true;
   }
 
@@ -349,18 +307,17 @@ export class PackedDriver implements DriverQueue {
     }
     this.#groupId = id;
     this.#groupLength = length;
-    this.#groupLeft = this.#records[id * STRIDE + SEQUENCE] - this.#popped + 1;
+    this.#groupLeft = this.#inOrder ? this.#buffers.sequence(id) - this.#popped + 1 : 1;
     return true;
   }
 
   #give(out: UsedBatch, n: number, id: number, length: number): void {
     out.slot[n] = id;
-    out.token[n] = this.#records[id * STRIDE + TOKEN];
     out.length[n] = length;
-    const slots = this.#buffers.remove(id);
-    const at = this.#freeTo;
-    this.#ids[at] = id;
-    this.#freeTo = at + 1 === this.size ? 0 : at + 1;
+    const slots = this.#buffers.descriptors(id);
+    out.token[n] = this.#buffers.take(id);
+    this.#ids[this.#freeTo] = id;
+    this.#freeTo = this.#freeTo + 1 === this.size ? 0 : this.#freeTo + 1;
     this.#freeSlots += slots;
     this.#popped = this.#popped + 1;
     this.#moveUsed(slots);
@@ -381,19 +338,13 @@ export class PackedDriver implements DriverQueue {
     return this.#ids[at];
   }
 
-  #usedWrap(): number {
-    return this.#usedFlags === 0 ? 0 : 1;
-  }
-
   enableInterrupts(): void {
-    this.#events.enable(this.#usedSlot, this.#usedWrap());
+    this.#events.enable(this.#usedSlot, this.#usedFlags >>> 15);
   }
 
   enableInterruptsAfter(n: number): void {
     const busy = this.size - this.#freeSlots - this.#batchSlots;
-    const slot = this.#usedSlot + Math.max(1, Math.min(n, busy)) - 1;
-    if (slot < this.size) this.#events.enable(slot, this.#usedWrap());
-    else this.#events.enable(slot - this.size, this.#usedWrap() ^ 1);
+    this.#events.enableAfter(this.#usedSlot, this.#usedFlags >>> 15, Math.max(1, Math.min(n, busy)));
   }
 
   disableInterrupts(): void {
@@ -409,14 +360,7 @@ export class PackedDriver implements DriverQueue {
   }
 
   reset(): void {
-    const { descOffset, driverOffset, deviceOffset } = this.#place;
-    const u8 = this.#arena.u8;
-    u8.fill(0, descOffset, descOffset + 16 * this.size);
-    u8.fill(0, driverOffset, driverOffset + 4);
-    u8.fill(0, deviceOffset, deviceOffset + 4);
-    this.#publisher.cover(descOffset, 16 * this.size);
-    this.#publisher.cover(deviceOffset, 4);
-    this.#publisher.u32(driverOffset, 0);
+    clearRing(this.#arena, this.#publisher, 'packed', this.#place);
     this.#buffers.clear();
     this.#events.reset();
     this.#start(0, 1);
@@ -427,8 +371,7 @@ export class PackedDriver implements DriverQueue {
     this.#freeFrom = 0;
     this.#freeTo = 0;
     this.#freeSlots = this.size;
-    this.#newest = 0;
-    this.#oldest = 0;
+    this.#order.clear();
     this.#violation = 0;
     this.#added = 0;
     this.#published = 0;
@@ -444,8 +387,7 @@ export class PackedDriver implements DriverQueue {
   }
 
   saveBase(): number {
-    const avail = this.#publishedSlot | (this.#publishedWrap << 15);
-    return (avail | ((this.#usedSlot | (this.#usedWrap() << 15)) << 16)) >>> 0;
+    return packedBase(this.#publishedSlot, this.#publishedWrap, this.#usedSlot, this.#usedFlags >>> 15);
   }
 
   restoreBase(base: number): void {

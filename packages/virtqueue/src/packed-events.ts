@@ -43,6 +43,13 @@ export class PackedEvents {
     this.#set(this.#eventIdx ? slot | (wrap << 15) | (flags << 16) : flags << 16);
   }
 
+  /** The same for the `n`-th descriptor from there on, counting from 1. */
+  enableAfter(slot: number, wrap: number, n: number): void {
+    const event = slot + n - 1;
+    if (event < this.#size) this.enable(event, wrap);
+    else this.enable(event - this.#size, wrap ^ 1);
+  }
+
   disable(): void {
     this.#set(RING_EVENT_FLAGS_DISABLE << 16);
   }

@@ -1,20 +1,12 @@
 import type { Arena, Publisher } from '@vhostlab/memory';
+import { clearRing } from './clear-ring.ts';
 import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE } from './constants.ts';
-import {
-  checkedWritableBytes,
-  DriverBuffers,
-  FREE_SEQUENCE,
-  RECORD_DESCRIPTORS,
-  RECORD_SEQUENCE,
-  RECORD_STRIDE,
-  RECORD_TOKEN,
-  RECORD_WRITABLE,
-} from './driver-buffers.ts';
+import { checkedWritableBytes, DriverBuffers } from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
 import { notificationData } from './need-event.ts';
-import { NO_F64, NO_U16, NO_U32 } from './no-arrays.ts';
-import { checkPlace, ringLayout } from './ring-layout.ts';
+import { NO_U16, NO_U32 } from './no-arrays.ts';
+import { checkPlace } from './ring-layout.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SplitEvents } from './split-events.ts';
 import type { UsedBatch } from './used-batch.ts';
@@ -24,12 +16,6 @@ import { VIOLATION_USED_ID, VIOLATION_USED_JUMP } from './violations.ts';
 const NEXT = VIRTQ_DESC_F_NEXT;
 const WRITE = VIRTQ_DESC_F_WRITE;
 const INDIRECT = VIRTQ_DESC_F_INDIRECT;
-const STRIDE = RECORD_STRIDE;
-const TOKEN = RECORD_TOKEN;
-const WRITABLE = RECORD_WRITABLE;
-const SEQUENCE = RECORD_SEQUENCE;
-const DESCRIPTORS = RECORD_DESCRIPTORS;
-const FREE = FREE_SEQUENCE;
 
 const PER_HIGH_WORD = 2 ** -32;
 
@@ -53,7 +39,6 @@ export class SplitDriver implements DriverQueue {
 
   /** By head: see DriverBuffers. */
   readonly #buffers: DriverBuffers;
-  readonly #records: Float64Array = NO_F64;
   /** Next descriptor of a chain, as written; the table itself is never read. */
   readonly #next: Uint16Array = NO_U16;
   /** In order: heads by available index. */
@@ -104,7 +89,6 @@ export class SplitDriver implements DriverQueue {
       place.features.eventIdx,
     );
     this.#buffers = new DriverBuffers(size);
-    this.#records = this.#buffers.records;
     this.#next = new Uint16Array(size);
     this.#order = new Uint16Array(place.features.inOrder ? size : 0);
     this.#free = new Uint16Array(size);
@@ -143,11 +127,7 @@ export class SplitDriver implements DriverQueue {
     const added = this.#added;
     this.#added = added + 1;
     this.#u16[this.#availWord + (added & mask)] = head;
-    const records = this.#records;
-    const r = head * STRIDE;
-    records[r + TOKEN] = token;
-    records[r + WRITABLE] = writable ? length : 0;
-    records[r + SEQUENCE] = added;
+    this.#buffers.addPlain(head, token, writable ? length : 0, added);
     if (this.#inOrder) this.#order[added & mask] = head;
     if (head !== this.#coverTo) this.#coverDescriptors(head);
     this.#coverTo = head + 1;
@@ -219,7 +199,7 @@ export class SplitDriver implements DriverQueue {
     const added = this.#added;
     this.#added = added + 1;
     this.#u16[this.#availWord + (added & this.#mask)] = head;
-    this.#buffers.add(head, token, writable, added, descriptors);
+    this.#buffers.addChain(head, token, writable, added, descriptors);
     if (this.#inOrder) this.#order[added & this.#mask] = head;
   }
 
@@ -280,7 +260,7 @@ export class SplitDriver implements DriverQueue {
   #popSingles(out: UsedBatch, n: number, limit: number): number {
     const u32 = this.#u32;
     const { token, slot: slots, length: lengths } = out;
-    const records = this.#records;
+    const buffers = this.#buffers;
     const free = this.#free;
     const mask = this.#mask;
     const published = this.#published;
@@ -294,13 +274,10 @@ export class SplitDriver implements DriverQueue {
       const slot = u32[w];
       const length = u32[w + 1];
       if (slot > mask) break;
-      const r = slot * STRIDE;
-      if (records[r + DESCRIPTORS] !== 1 || length > records[r + WRITABLE]) break;
-      if (records[r + SEQUENCE] >= published) break;
-      records[r + SEQUENCE] = FREE;
+      if (!buffers.isPlainUsed(slot, length, published)) break;
       free[(given + i) & mask] = slot;
       slots[n + i] = slot;
-      token[n + i] = records[r + TOKEN];
+      token[n + i] = buffers.take(slot);
       lengths[n + i] = length;
     }
     this.#given = given + i;
@@ -330,9 +307,8 @@ export class SplitDriver implements DriverQueue {
       const slot = this.#u32[w];
       const length = this.#u32[w + 1];
       let fault = this.#buffers.usedFault(slot, length, this.#published);
-      const records = this.#records;
       const last = fault === 0 ? slot : oldest;
-      const buffers = records[last * STRIDE + SEQUENCE] - records[oldest * STRIDE + SEQUENCE] + 1;
+      const buffers = this.#buffers.sequence(last) - this.#buffers.sequence(oldest) + 1;
       if (fault === 0 && buffers > visible) fault = VIOLATION_USED_ID;
       if (fault !== 0) {
         this.#break(fault);
@@ -347,7 +323,7 @@ export class SplitDriver implements DriverQueue {
       out,
       n,
       oldest,
-      oldest === this.#groupSlot ? this.#groupLength : this.#records[oldest * STRIDE + WRITABLE],
+      oldest === this.#groupSlot ? this.#groupLength : this.#buffers.writable(oldest),
     );
     return true;
   }
@@ -355,9 +331,9 @@ export class SplitDriver implements DriverQueue {
   /** Gives buffer `slot` back to the caller and its descriptors to the free ones. */
   #give(out: UsedBatch, n: number, slot: number, length: number): void {
     out.slot[n] = slot;
-    out.token[n] = this.#records[slot * STRIDE + TOKEN];
     out.length[n] = length;
-    const descriptors = this.#buffers.remove(slot);
+    const descriptors = this.#buffers.descriptors(slot);
+    out.token[n] = this.#buffers.take(slot);
     let desc = slot;
     this.#free[this.#given++ & this.#mask] = desc;
     for (let i = 1; i < descriptors; i++) {
@@ -390,17 +366,7 @@ export class SplitDriver implements DriverQueue {
   }
 
   reset(): void {
-    const { descOffset, driverOffset, deviceOffset, features } = this.#place;
-    const layout = ringLayout('split', this.size, features.eventIdx);
-    const publisher = this.#publisher;
-    const u8 = this.#arena.u8;
-    u8.fill(0, descOffset, descOffset + layout.desc.bytes);
-    u8.fill(0, driverOffset, driverOffset + layout.driver.bytes);
-    u8.fill(0, deviceOffset, deviceOffset + layout.device.bytes);
-    publisher.cover(descOffset, layout.desc.bytes);
-    publisher.cover(driverOffset, layout.driver.bytes);
-    publisher.cover(deviceOffset, layout.device.bytes);
-    publisher.u16(driverOffset + 2, 0);
+    clearRing(this.#arena, this.#publisher, 'split', this.#place);
     this.#buffers.clear();
     this.#events.reset();
     this.#start(0);
