@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Progress } from '@vhostlab/lab';
 import type { Command } from 'commander';
 import { addCompareOptions, type CompareFlags, toCompareInput } from '../compare-options.ts';
 import { OperatorError } from '../errors.ts';
@@ -57,14 +58,16 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
     file: process.execPath,
     args: [BIN, 'serve', role, '--listen', address, '--exit-with-stdin'],
   });
+  const onProgress = ({ delivered, reachedPs }: Progress): void =>
+    progress.update(
+      `${doing}: ${delivered} delivered after ${(reachedPs / 1e9).toFixed(3)} ms of virtual time`,
+    );
   let open: import('@vhostlab/lab').OpenLab | undefined;
   try {
     open =
       options.placement === 'process'
-        ? await lab.openProcessLab(tracing, service)
-        : lab.openEmbeddedLab(tracing, ({ offered, delivered }) =>
-            progress.update(`${doing}: ${offered} packets offered, ${delivered} delivered`),
-          );
+        ? await lab.openProcessLab(tracing, service, { signal, onProgress })
+        : lab.openEmbeddedLab(tracing, onProgress);
     const { collectSpans, reportOf } = await import('../report.ts');
     const commandLine = process.argv.slice(2);
     const comparison = await lab.compare(options, {

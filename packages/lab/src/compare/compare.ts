@@ -37,9 +37,7 @@ export interface CompareEnvironment {
 
 /** Runs every workload on every back end, one after the other, and writes the event log. */
 export async function compare(options: CompareOptions, environment: CompareEnvironment): Promise<Comparison> {
-  const { lab, tracing, profile, capture, folder } = environment;
-  const signals = [environment.signal, lab.lost].filter((signal) => signal !== undefined);
-  const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+  const { lab, tracing, profile, capture, folder, signal } = environment;
   const compiled = compileCostProfile(profile);
   const profileJson = JSON.stringify(profile);
   const outcomes: ScenarioOutcome[] = [];
@@ -84,8 +82,6 @@ export async function compare(options: CompareOptions, environment: CompareEnvir
       event_log_sha256: sha256,
     };
   } catch (error) {
-    // the loss of a service explains whatever call failed because of it
-    if (signal?.aborted) throw signal.reason;
     // a service refused its configuration: the message names the field
     if (error instanceof ContractError && error.code === 'INVALID_ARGUMENT')
       throw new UsageError(error.message);

@@ -1,4 +1,5 @@
 import { type CoreStatistics, OPS, type OpCounter } from '@vhostlab/engine';
+import { IDLE_POLL, stageShares } from '@vhostlab/trace';
 import { combineFrameHashes, frameBytesWithFcs, WIRE_OVERHEAD_BYTES } from '@vhostlab/workload';
 import { decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { ScenarioOutcome } from '../run/run-scenario.ts';
@@ -94,7 +95,11 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
     drops,
     frames_sha256: combineFrameHashes(queues.map(({ sha256 }) => sha256)),
     bottleneck: bottleneckOf(cores, elapsedPs, wireShare),
-    stages: stagesOf(cores, packets),
+    stages: stageShares(cores, packets).map(({ stage, account, nsPerPacket }) => ({
+      stage,
+      account,
+      ns_per_packet: round(nsPerPacket, 2),
+    })),
     not_applicable: notApplicable,
   };
 }
@@ -163,10 +168,11 @@ function bottleneckOf(
   let most = -1;
   for (const core of cores) {
     if (core.account === 'none') continue;
-    const [stage] = [...stageTimes(core)].reduce((x, y) => (y[1] > x[1] ? y : x), ['', 0] as [
-      string,
-      number,
-    ]);
+    const shares = stageShares([core], 1).filter(({ stage }) => stage !== IDLE_POLL);
+    const { stage } = shares.reduce((x, y) => (y.nsPerPacket > x.nsPerPacket ? y : x), {
+      stage: '',
+      nsPerPacket: 0,
+    });
     const used = (core.mode === 'poll' ? core.usefulPs : core.busyPs) / elapsedPs;
     if (stage === '' || used <= most) continue;
     most = used;
@@ -181,36 +187,6 @@ function bottleneckOf(
     core: 'nic0',
     stage: moved('nic.dma_read') >= moved('nic.dma_write') ? 'nic.dma_read' : 'nic.dma_write',
   };
-}
-
-function stageTimes(core: CoreStatistics): Map<string, number> {
-  const stages = new Map<string, number>();
-  for (const [op, { ps }] of Object.entries(core.ops)) {
-    const stage = OP.get(op)?.stage;
-    if (stage !== undefined && ps > 0) stages.set(stage, (stages.get(stage) ?? 0) + ps);
-  }
-  return stages;
-}
-
-function stagesOf(cores: readonly CoreStatistics[], packets: number): Result['stages'] {
-  const totals = new Map<
-    string,
-    { stage: string; account: Result['stages'][number]['account']; ps: number }
-  >();
-  for (const core of cores) {
-    const account = core.account === 'none' ? 'hardware' : core.account;
-    for (const [stage, ps] of stageTimes(core)) {
-      const key = `${account} ${stage}`;
-      const total = totals.get(key) ?? { stage, account, ps: 0 };
-      total.ps += ps;
-      totals.set(key, total);
-    }
-  }
-  return [...totals.values()]
-    .map(({ stage, account, ps }) => ({ stage, account, ns_per_packet: round(ps / packets / 1000, 2) }))
-    .sort((x, y) =>
-      x.account === y.account ? (x.stage < y.stage ? -1 : 1) : x.account < y.account ? -1 : 1,
-    );
 }
 
 /** Rounds to `digits` decimals, so that a row prints the same everywhere. */

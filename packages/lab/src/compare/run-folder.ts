@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type LogSection, mergeLog } from '@vhostlab/trace';
 import { UsageError } from '../scenario/options.ts';
 
@@ -22,17 +22,16 @@ export class RunFolder {
   static create(out: string | undefined, startedAt: Date): RunFolder {
     if (out !== undefined) {
       const path = resolve(out);
-      if (existsSync(path)) throw new UsageError(`--out: ${out} exists already; name a folder that does not`);
-      makeFolder(path, out);
-      return new RunFolder(path, path.split('/').at(-1) as string);
+      if (!makeFolder(path, `--out: ${out}`)) {
+        throw new UsageError(`--out: ${out} exists already; name a folder that does not`);
+      }
+      return new RunFolder(path, basename(path));
     }
     const stamp = startedAt.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
     for (let n = 0; ; n++) {
       const id = n === 0 ? stamp : `${stamp}-${n}`;
       const path = resolve(RUNS_FOLDER, id);
-      if (existsSync(path)) continue;
-      makeFolder(path, RUNS_FOLDER);
-      return new RunFolder(path, id);
+      if (makeFolder(path, RUNS_FOLDER)) return new RunFolder(path, id);
     }
   }
 
@@ -70,10 +69,17 @@ export class RunFolder {
   }
 }
 
-function makeFolder(path: string, named: string): void {
+/** Makes a folder and those above it; false when it exists, whoever made it. Throws UsageError. */
+function makeFolder(path: string, named: string): boolean {
+  let where = dirname(path);
   try {
-    mkdirSync(path, { recursive: true });
+    mkdirSync(where, { recursive: true });
+    where = path;
+    mkdirSync(path);
+    return true;
   } catch (error) {
-    throw new UsageError(`cannot make the run folder ${named}: ${(error as NodeJS.ErrnoException).code}`);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && where === path) return false;
+    throw new UsageError(`${named}: the run folder cannot be made (${code}); name another place with --out`);
   }
 }

@@ -8,6 +8,7 @@ import {
   toUint64,
 } from '@vhostlab/contracts';
 import { type RunPlan, TimeBounds } from '@vhostlab/engine';
+import type { Progress } from './process-runtime.ts';
 
 /** A process that takes part in a run. */
 export interface ProcessHandle {
@@ -37,9 +38,12 @@ interface Member {
   stream: RunStream;
   /** Moment of its next event as far as the lab knows. */
   nextPs: number;
-  /** Batches that it must have before its next window, by channel. */
+  /** Batches that were sent to it so far, by channel. */
   inbound: Map<number, number>;
+  /** Channels on which it was sent more since its last window. */
+  news: Set<number>;
   window: number;
+  progress: Progress;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -54,7 +58,7 @@ const END_PS = Number.MAX_SAFE_INTEGER;
 export async function coordinate(
   plan: RunPlan,
   handles: readonly ProcessHandle[],
-  signal?: AbortSignal,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
 ): Promise<number> {
   const processOf = (service: string): string => {
     const handle = handles.find(({ services }) => services.includes(service));
@@ -66,11 +70,20 @@ export async function coordinate(
   const members = bounds.processes.map((name): Member => {
     const handle = handles.find((candidate) => candidate.name === name) as ProcessHandle;
     const options = { timeoutMs: NEVER, ...(signal === undefined ? {} : { signal }) };
-    return { handle, stream: handle.runtime.run(options), nextPs: 0, inbound: new Map(), window: 0 };
+    return {
+      handle,
+      stream: handle.runtime.run(options),
+      nextPs: 0,
+      inbound: new Map(),
+      news: new Set(),
+      window: 0,
+      progress: { delivered: 0, reachedPs: 0 },
+    };
   });
   const byName = new Map(members.map((member) => [member.handle.name, member]));
   const settle = (member: Member, report: MessageShape<typeof runtimeV1.ReportSchema>): void => {
     member.nextPs = report.nextEventPs === undefined ? NEVER : Number(report.nextEventPs);
+    member.progress = { delivered: Number(report.packetsDone), reachedPs: Number(report.nowPs) };
     const earliest = report.earliestOutboundPs === undefined ? NEVER : Number(report.earliestOutboundPs);
     for (const { channel, batches } of report.outbound) {
       const { a, b } = plan.channels[channel];
@@ -80,6 +93,7 @@ export async function coordinate(
       const receiver = byName.get(other as string) as Member;
       if ((receiver.inbound.get(channel) ?? 0) >= Number(batches)) continue;
       receiver.inbound.set(channel, Number(batches));
+      receiver.news.add(channel);
       arrivals.set(receiver, Math.min(arrivals.get(receiver) ?? NEVER, earliest));
     }
   };
@@ -96,10 +110,11 @@ export async function coordinate(
       const reports = await Promise.all(
         granted.map(async (member, i) => {
           member.window++;
-          const inbound = [...member.inbound].map(([channel, batches]) => ({
+          const inbound = [...member.news].map((channel) => ({
             channel,
-            batches: BigInt(batches),
+            batches: BigInt(member.inbound.get(channel) as number),
           }));
+          member.news.clear();
           const untilPs = toUint64(Math.min(untilOf[i], END_PS));
           await member.stream.send({
             command: { case: 'grant', value: { window: BigInt(member.window), untilPs, inbound } },
@@ -109,6 +124,10 @@ export async function coordinate(
       );
       granted.forEach((member, i) => {
         settle(member, reports[i]);
+      });
+      onProgress?.({
+        delivered: members.reduce((sum, { progress }) => sum + progress.delivered, 0),
+        reachedPs: Math.max(...members.map(({ progress }) => progress.reachedPs)),
       });
     }
   } finally {

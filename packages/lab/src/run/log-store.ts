@@ -8,9 +8,7 @@ import type { LogPart } from '@vhostlab/trace';
  * needs no memory for it. Chunk borders are kept, because a run of a task is never cut.
  */
 export class LogStore {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'vhostlab-log-'));
-  readonly #path = join(this.#folder, 'records');
-  readonly #file = openSync(this.#path, 'w+');
+  readonly #file = openNameless();
   readonly #lengths: number[] = [];
   #closed = false;
   bytes = 0;
@@ -36,11 +34,20 @@ export class LogStore {
     return { strings, chunks: () => this.chunks() };
   }
 
-  /** Removes the temporary file. */
+  /** Gives the file's space back. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     closeSync(this.#file);
-    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** An open temporary file without a name: nothing of it outlives the process, however that ends. */
+function openNameless(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'vhostlab-log-'));
+  try {
+    return openSync(join(folder, 'records'), 'w+');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -51,7 +51,8 @@ export class PeerLinks {
   readonly #inbound = new Map<number, Inbound>();
   readonly #outbound = new Map<number, ChannelTotals>();
   readonly #closers: (() => void)[] = [];
-  #arrived: () => void = () => undefined;
+  /** Everybody who waits for something to arrive. */
+  #waiting: (() => void)[] = [];
   #fault: Error | undefined;
   #closed = false;
 
@@ -120,17 +121,25 @@ export class PeerLinks {
 
   /** Waits until all named neighbours are connected. */
   async connected(peers: readonly string[], timeoutMs: number): Promise<void> {
-    const until = Date.now() + timeoutMs;
-    for (;;) {
-      const missing = peers.filter((peer) => !this.#send.has(peer));
-      if (missing.length === 0) return;
-      if (Date.now() >= until) {
-        throw new ContractError(
-          'DEADLINE_EXCEEDED',
-          `No link from ${missing.join(', ')} within ${timeoutMs} ms.`,
-        );
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#arrived();
+    }, timeoutMs);
+    try {
+      for (;;) {
+        const missing = peers.filter((peer) => !this.#send.has(peer));
+        if (missing.length === 0) return;
+        if (late) {
+          throw new ContractError(
+            'DEADLINE_EXCEEDED',
+            `No link from ${missing.join(', ')} within ${timeoutMs} ms.`,
+          );
+        }
+        await this.#something();
       }
-      await this.#something(Math.min(100, until - Date.now()));
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -191,7 +200,7 @@ export class PeerLinks {
     const inbound = this.#of(channel);
     while (inbound.batches < batches) {
       if (this.#fault !== undefined) throw this.#fault;
-      await this.#something(1000);
+      await this.#something();
     }
     return inbound.waiting.splice(0);
   }
@@ -214,6 +223,8 @@ export class PeerLinks {
 
   close(): void {
     this.#closed = true;
+    this.#fault ??= new ContractError('ABORTED', 'The run was stopped.');
+    this.#arrived();
     for (const close of this.#closers) close();
     this.#send.clear();
   }
@@ -240,16 +251,14 @@ export class PeerLinks {
     return inbound;
   }
 
-  /** Resolves when something arrives, or after `timeoutMs`. */
-  #something(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      const before = this.#arrived;
-      this.#arrived = () => {
-        clearTimeout(timer);
-        before();
-        resolve();
-      };
-    });
+  /** Resolves when something arrives: a batch, a neighbour, a fault. */
+  #something(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #arrived(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
   }
 }

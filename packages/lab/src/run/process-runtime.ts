@@ -22,8 +22,9 @@ export interface ProcessResults {
 
 /** How far a running process is. */
 export interface Progress {
-  offered: number;
+  /** Packets that the sinks have taken. */
   delivered: number;
+  /** Moment of virtual time. */
   reachedPs: number;
 }
 
@@ -69,9 +70,7 @@ export class ProcessRuntime {
   }
 
   progress(): Progress {
-    const offered = this.runtime.total('frames.offered');
-    const delivered = this.runtime.total('frames.delivered');
-    return { offered, delivered, reachedPs: this.runtime.reachedPs() };
+    return { delivered: this.runtime.total('frames.delivered'), reachedPs: this.runtime.reachedPs() };
   }
 
   results(): ProcessResults {

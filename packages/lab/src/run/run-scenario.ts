@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   type Client,
+  ContractError,
   commonV1,
   fromPlanPart,
   hello,
@@ -14,13 +15,17 @@ import type { LogPart } from '@vhostlab/trace';
 import type { ScenarioConfig } from '@vhostlab/workload';
 import { type ChannelTraffic, coordinate, type ProcessHandle } from './coordinate.ts';
 import { LogStore } from './log-store.ts';
-import type { ProcessResults } from './process-runtime.ts';
+import type { ProcessResults, Progress } from './process-runtime.ts';
 
 /** The services of a lab and the processes that they live in. */
 export interface Lab {
   placement: 'embedded' | 'process';
   services: Record<Role, LifecycleClient>;
   processes: readonly ProcessHandle[];
+  /** Aborted when a service was lost; its reason is the error to report. */
+  lost?: AbortSignal;
+  /** Called now and then while a scenario runs. */
+  onProgress?: (progress: Progress) => void;
 }
 
 /** What a scenario needs besides its services. */
@@ -34,6 +39,8 @@ export interface ScenarioInput {
   samplingStride: number;
   /** Replicas inside one process, fed by publications only. */
   copyMode?: boolean;
+  /** Every channel end notes what it sends, for walks. */
+  taps?: boolean;
   signal?: AbortSignal;
 }
 
@@ -53,26 +60,57 @@ export interface ScenarioOutcome {
 const TIDY_TIMEOUT_MS = 1000;
 const ROLES: readonly Role[] = ['guest', 'backend', 'switch', 'nic'];
 
-/** Sets a scenario up on the lab's services, runs it to its end and collects. Nothing stays behind in the services. */
+/** How long the end of a process may take to be noticed after its connections have broken. */
+const LOSS_NOTICE_MS = 1000;
+
+/**
+ * Sets a scenario up on the lab's services, runs it to its end and collects. Nothing stays behind in the services.
+ * Throws the reason of `signal` when that is aborted, and the reason of `lab.lost` when a service was lost.
+ */
 export async function runScenario(lab: Lab, input: ScenarioInput): Promise<ScenarioOutcome> {
-  const call: CallOptions = input.signal === undefined ? {} : { signal: input.signal };
+  const signals = [input.signal, lab.lost].filter((signal) => signal !== undefined);
+  const signal = AbortSignal.any(signals);
+  const call: CallOptions = { signal };
   const id = input.name.replaceAll(/[^a-z0-9]+/g, '-');
   const created: Role[] = [];
   try {
     const plan = await createPlan(lab, input, id, created, call);
     await prepare(lab, plan, input, id, call);
     for (const role of ROLES) await lab.services[role].start(id, call);
-    const rounds = await coordinate(plan, lab.processes, input.signal);
+    const { onProgress } = lab;
+    const rounds = await coordinate(plan, lab.processes, {
+      signal,
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
     return await collect(lab, plan, input, rounds, call);
+  } catch (error) {
+    throw await causeOf(error, signal, lab.lost);
   } finally {
     // after an abort the services are ended, or the next run starts over: nothing to tidy up
-    if (input.signal?.aborted !== true) {
+    if (!signal.aborted) {
       const options = { timeoutMs: TIDY_TIMEOUT_MS };
       await Promise.all(
         created.map((role) => lab.services[role].destroy(id, options).catch(() => undefined)),
       );
     }
   }
+}
+
+/**
+ * Why a call failed: because of an abort, if there was one. A killed process breaks its connections before its end
+ * is reported, so a failure that may come of it waits for that report.
+ */
+async function causeOf(error: unknown, signal: AbortSignal, lost: AbortSignal | undefined): Promise<unknown> {
+  if (!signal.aborted && lost !== undefined && error instanceof ContractError) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LOSS_NOTICE_MS);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+  return signal.aborted ? signal.reason : error;
 }
 
 async function createPlan(
@@ -118,6 +156,7 @@ async function createPlan(
     sampling: { stride: input.samplingStride },
     accountFromPs: constant('run.trafficStartNs') * 1000,
     copyMode: input.copyMode ?? false,
+    taps: input.taps ?? false,
   });
 }
 

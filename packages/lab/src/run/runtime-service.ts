@@ -239,13 +239,15 @@ export class RuntimeServer {
     earliestPs: number,
   ): MessageInitShape<typeof runtimeV1.ReportSchema> {
     const next = process.runtime.nextPs();
+    const { delivered, reachedPs } = process.progress();
     return {
       window,
       state: next === NEVER ? runtimeV1.RunState.DONE : runtimeV1.RunState.RUNNING,
       ...(next === NEVER ? {} : { nextEventPs: toUint64(next) }),
       ...(earliestPs === NEVER ? {} : { earliestOutboundPs: toUint64(earliestPs) }),
       outbound: links.outbound().map(count),
-      nowPs: toUint64(process.runtime.reachedPs()),
+      packetsDone: toUint64(delivered),
+      nowPs: toUint64(reachedPs),
     };
   }
 

@@ -12,8 +12,6 @@ import { hostServices, type Tracing } from './serve.ts';
 
 /** A lab and the means to end it. */
 export interface OpenLab extends Lab {
-  /** Aborted when a service was lost; its reason is the error to report. */
-  lost?: AbortSignal;
   /** Process ids of the services, by role. */
   pids?: Record<string, number>;
   close(): Promise<void>;

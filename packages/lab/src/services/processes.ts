@@ -11,6 +11,7 @@ import {
   runtimeV1,
   type Transport,
 } from '@vhostlab/contracts';
+import type { Progress } from '../run/process-runtime.ts';
 import type { OpenLab } from './embedded.ts';
 import { ROLES } from './registry.ts';
 import type { Tracing } from './serve.ts';
@@ -43,8 +44,13 @@ interface Service {
 /**
  * Starts the four services as processes of their own on Unix sockets. A service that ends before `close` aborts
  * `lost`, whose reason names it. The processes end with this one, whatever way it ends: they watch their input.
+ * Throws the reason of `signal` when that is aborted before all of them listen.
  */
-export async function openProcessLab(tracing: Tracing, command: ServiceCommand): Promise<OpenLab> {
+export async function openProcessLab(
+  tracing: Tracing,
+  command: ServiceCommand,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
+): Promise<OpenLab> {
   const folder = mkdtempSync(join(tmpdir(), 'vhostlab-'));
   const lost = new AbortController();
   let closing = false;
@@ -52,7 +58,8 @@ export async function openProcessLab(tracing: Tracing, command: ServiceCommand):
     const socket = join(folder, `${role}.sock`);
     const address = `unix:${socket}`;
     const { file, args } = command(role, address);
-    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    // a group of its own: a terminal's Ctrl-C goes to the lab alone, which then ends its services in order
+    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
     const service: Service = { role, child, socket, transport: createGrpcTransport(address), lastWords: '' };
     child.stderr?.on('data', (data: Buffer) => {
       service.lastWords = (service.lastWords + data.toString()).slice(-LAST_WORDS_BYTES);
@@ -78,11 +85,13 @@ export async function openProcessLab(tracing: Tracing, command: ServiceCommand):
     rmSync(folder, { recursive: true, force: true });
   };
   try {
+    const stop = signal === undefined ? lost.signal : AbortSignal.any([lost.signal, signal]);
     await Promise.race([
-      Promise.all(running.map((service) => whenReady(service, lost.signal))),
-      once(lost.signal, 'abort'),
+      Promise.all(running.map((service) => whenReady(service, stop))),
+      stop.aborted ? undefined : once(stop, 'abort'),
     ]);
     if (lost.signal.aborted) throw withLastWords(lost.signal.reason as Error, running);
+    signal?.throwIfAborted();
   } catch (error) {
     await close();
     throw error;
@@ -101,16 +110,17 @@ export async function openProcessLab(tracing: Tracing, command: ServiceCommand):
       runtime: createClient(runtimeV1.RuntimeService, transport, client),
     })),
     lost: lost.signal,
+    ...(onProgress === undefined ? {} : { onProgress }),
     pids: Object.fromEntries(running.map(({ role, child }) => [role, child.pid ?? 0])),
     close,
   };
 }
 
 /** Connects when the socket is there: a first attempt that fails would make gRPC wait a second and longer. */
-async function whenReady({ role, socket, transport }: Service, lost: AbortSignal): Promise<void> {
+async function whenReady({ role, socket, transport }: Service, stop: AbortSignal): Promise<void> {
   const until = Date.now() + READY_TIMEOUT_MS;
   while (!existsSync(socket)) {
-    if (lost.aborted) return;
+    if (stop.aborted) return;
     if (Date.now() >= until) {
       throw new ServiceLostError(`service ${role} did not listen within ${READY_TIMEOUT_MS / 1000} s`);
     }
