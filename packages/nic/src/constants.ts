@@ -21,6 +21,8 @@ export interface NicConstants {
   readonly batchWindowPs: Ps;
   readonly writeBackBatch: number;
   readonly descriptorPrefetch: number;
+  /** Payload is read ahead no further than the transmit buffer holds: the time that the link takes for as much. */
+  readonly readAheadPs: Ps;
 }
 
 /** Numbers of the embedded switch. */
@@ -44,9 +46,10 @@ function ns(context: CoreContext, name: string): Ps {
 
 /** Reads the NIC's numbers; throws, naming the constant, when the profile lacks one. */
 export function readNicConstants(context: CoreContext, link: PcieLinkName): NicConstants {
+  const gbps = context.constant(`pcie.${link}Gbps`);
   return {
     pcie: {
-      gbps: context.constant(`pcie.${link}Gbps`),
+      gbps,
       writeHeaderBytes: context.constant('pcie.tlpWriteHeaderBytes'),
       readHeaderBytes: context.constant('pcie.tlpReadHeaderBytes'),
       completionHeaderBytes: context.constant('pcie.tlpCompletionHeaderBytes'),
@@ -66,6 +69,7 @@ export function readNicConstants(context: CoreContext, link: PcieLinkName): NicC
     batchWindowPs: ns(context, 'nic.batchWindowNs'),
     writeBackBatch: context.constant('nic.writeBackBatch'),
     descriptorPrefetch: context.constant('nic.descriptorPrefetch'),
+    readAheadPs: Math.round((context.constant('nic.txBufferBytes') * 8000) / gbps),
   };
 }
 

@@ -79,6 +79,11 @@ export class PcieLink {
     return done;
   }
 
+  /** How long after `nowPs` the data of all reads asked for so far have arrived. */
+  readBacklogPs(nowPs: Ps): Ps {
+    return Math.max(0, this.#downFreePs - nowPs);
+  }
+
   /** Writes `bytes` bytes to host memory from `atPs` on; answers the moment at which the last one has left the device. */
   write(atPs: Ps, bytes: number): Ps {
     const { maxPayloadBytes, writeHeaderBytes } = this.#settings;

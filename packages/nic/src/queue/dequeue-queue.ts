@@ -23,6 +23,8 @@ export const HEADROOM_BYTES = 64;
 
 const CHAINS = 256;
 const SEGMENTS = 4096;
+const ARRIVED = 0;
+const READ_MORE = 1;
 
 /** What a queue that dequeues (guest transmit) needs to know of its function. */
 export interface DequeueOptions {
@@ -39,8 +41,8 @@ export interface DequeueOptions {
 }
 
 /**
- * Guest transmit queue: payloads are read by DMA and handed to the port in groups, each at the latest a batch window
- * after its first frame has arrived. A buffer is given back when its bytes are in the NIC and the port has taken them.
+ * Guest transmit queue: payloads are read by DMA, no further ahead than the read-ahead, and handed to the port in
+ * groups, each at the latest a batch window after its first frame has arrived. A buffer is given back when its bytes are in the NIC and the port has taken them.
  */
 export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
   readonly #nic: Nic;
@@ -50,6 +52,9 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
   readonly #meta: FrameMeta = emptyFrameMeta();
   #ring: DeviceRing | undefined;
   #settled = 0;
+  /** Chains at the window's end whose payload is not asked for yet. */
+  #unread = 0;
+  #readMoreDue = false;
 
   constructor(nic: Nic, options: DequeueOptions) {
     this.#nic = nic;
@@ -62,6 +67,7 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
     this.#ring = ring;
     this.#window.clear();
     this.#settled = 0;
+    this.#unread = 0;
   }
 
   room(): number {
@@ -69,11 +75,9 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
   }
 
   take(batch: ChainBatch, nowPs: Ps): void {
-    const { constants, recorder, stages } = this.#nic;
+    const { recorder, stages } = this.#nic;
     const { end } = this.#options;
     const window = this.#window;
-    let groupStart = -1;
-    let last = nowPs;
     for (let c = 0; c < batch.count; c++) {
       const i = window.append(batch, c);
       const packet = end.tagPacket(1, window.slot[i]);
@@ -81,16 +85,10 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
         const first = window.firstSegment[i];
         recorder.eventAt(nowPs, stages.descRead, packet, window.address[first], window.readableBytes[i]);
       }
-      const at = this.#readPayload(i, nowPs);
-      window.atPs[i] = at;
-      if (groupStart < 0) groupStart = at;
-      else if (at > groupStart + constants.batchWindowPs) {
-        this.#nic.later(last, this.#timer, 0);
-        groupStart = at;
-      }
-      last = at;
+      window.atPs[i] = Number.POSITIVE_INFINITY;
+      this.#unread++;
     }
-    if (groupStart >= 0) this.#nic.later(last, this.#timer, 0);
+    this.#readMore(nowPs);
   }
 
   settle(): number {
@@ -106,15 +104,49 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
   abandon(): number {
     const unused = this.#window.count;
     this.#window.clear();
+    this.#unread = 0;
     return unused;
   }
 
-  due(_kind: number, nowPs: Ps): void {
-    this.#process(nowPs);
+  due(kind: number, nowPs: Ps): void {
+    if (kind === ARRIVED) {
+      this.#process(nowPs);
+      return;
+    }
+    this.#readMoreDue = false;
+    this.#readMore(nowPs);
   }
 
   unblock(nowPs: Ps): void {
     this.#process(nowPs);
+  }
+
+  /** Asks for payloads up to the read-ahead: what queues up in front of the link would hold up every other read. */
+  #readMore(nowPs: Ps): void {
+    const { constants, dma } = this.#nic;
+    const window = this.#window;
+    let groupStart = -1;
+    let last = nowPs;
+    while (this.#unread > 0) {
+      const backlogPs = dma.pcie.readBacklogPs(nowPs);
+      if (backlogPs > constants.readAheadPs) {
+        if (!this.#readMoreDue) {
+          this.#readMoreDue = true;
+          this.#nic.later(nowPs + backlogPs - constants.readAheadPs / 2, this.#timer, READ_MORE);
+        }
+        break;
+      }
+      const i = window.tail - this.#unread--;
+      const at = this.#readPayload(i, nowPs);
+      window.atPs[i] = at;
+      if (groupStart < 0) groupStart = at;
+      else if (at > groupStart + constants.batchWindowPs) {
+        this.#nic.later(last, this.#timer, ARRIVED);
+        groupStart = at;
+      }
+      last = at;
+    }
+    if (groupStart >= 0) this.#nic.later(last, this.#timer, ARRIVED);
   }
 
   /** Starts to read a chain's bytes; the moment at which they are there. A translation fault ends up in its status. */
