@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 
 /** Options of `compare` as commander gives them. */
 export interface CompareFlags {
+  lab?: string;
   workload?: string[];
   backends?: string[];
   pcap?: string;
@@ -30,6 +31,7 @@ export interface CompareFlags {
 /** Adds the options that say what is run. */
 export function addCompareOptions(command: Command): Command {
   return command
+    .option('--lab <file>', 'lab file to run; options on the command line override it')
     .option(
       '--workload <list>',
       'tx, rx, pvp, v2v, rr, stream (default: pvp for throughput, rr for latency)',

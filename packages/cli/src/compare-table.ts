@@ -21,6 +21,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'held by' },
 ];
 
+/** Stands in the table only when an option means nothing to one of its rows. */
+const OPTIONS_COLUMN: Column = { title: 'options' };
+
 /** The table and the finding of a comparison, for people. */
 export function renderComparison(comparison: Comparison, finding: string, folder: string): string {
   const { results, run } = comparison;
@@ -31,7 +34,10 @@ export function renderComparison(comparison: Comparison, finding: string, folder
     parts.push(
       `${workload}: ${packets} packets, modelled with the cost profile "${run.profile}", seed ${run.seed}`,
     );
-    parts.push(renderTable(COLUMNS, rows.map(row)).trimEnd());
+    const lacking = rows.some(({ not_applicable }) => not_applicable.length > 0);
+    const columns = lacking ? [...COLUMNS, OPTIONS_COLUMN] : COLUMNS;
+    const cells = rows.map((result) => row(result).slice(0, columns.length));
+    parts.push(renderTable(columns, cells).trimEnd());
     for (const { backend, drops, not_applicable } of rows) {
       const reasons = Object.entries(drops).map(([reason, count]) => `${count} ${reason}`);
       if (reasons.length > 0) parts.push(`  ${backend} dropped: ${reasons.join(', ')}`);
@@ -60,5 +66,6 @@ function row(result: Result): string[] {
     each.copies.toFixed(2),
     String(result.frames.dropped),
     `${result.bottleneck.core} ${result.bottleneck.stage}`,
+    result.not_applicable.map(({ option }) => `${option} not applicable`).join(', '),
   ];
 }

@@ -1,8 +1,12 @@
+export { checkScenarios } from './compare/check.ts';
 export { type CompareEnvironment, type Comparison, compare } from './compare/compare.ts';
 export { findingOf, hostCoresPerMpps } from './compare/finding.ts';
 export { notesOf } from './compare/notes.ts';
 export { type Result, resultOf } from './compare/result.ts';
 export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
+export { publishedSchemas } from './lab-file/published.ts';
+export { type LabDescription, loadLabFile } from './lab-file/read.ts';
+export { builtInCompareLab, type CompareLab } from './lab-file/write.ts';
 export type { ChannelTraffic, ProcessHandle } from './run/coordinate.ts';
 export type { Progress } from './run/process-runtime.ts';
 export { type Lab, runScenario, type ScenarioInput, type ScenarioOutcome } from './run/run-scenario.ts';

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@vhostlab/lab';
 import type { Command } from 'commander';
@@ -12,6 +13,7 @@ const BIN = fileURLToPath(new URL('../../bin/vhostlab.mjs', import.meta.url));
 export const examples = [
   ['vhostlab compare', 'throughput (pvp) and latency (rr) of the four back ends'],
   ['vhostlab compare --workload v2v --size 1518 --queues 4', 'guest to guest, full-size frames, four queues'],
+  ['vhostlab compare --lab examples/pvp.lab.yaml --seed 2', 'what a lab file says, with another seed'],
   [
     'vhostlab compare --pcap examples/traffic/mixed.pcapng --workload rx --json',
     'replay a capture, JSON out',
@@ -34,9 +36,12 @@ export function register(program: Command, io: Io): void {
 
 async function run(io: Io, flags: CompareFlags): Promise<void> {
   const lab = await import('@vhostlab/lab');
-  const options = lab.parseCompareOptions(toCompareInput(flags));
+  const file = flags.lab === undefined ? undefined : lab.loadLabFile(flags.lab);
+  const options = lab.parseCompareOptions({ ...file?.options, ...toCompareInput(flags) });
   const profile = await (await import('../profiles.ts')).loadProfile(options.profile);
-  const capture = flags.pcap === undefined ? undefined : lab.loadCapture(readInput(flags.pcap), flags.pcap);
+  const pcap = flags.pcap ?? file?.pcap;
+  const capture = pcap === undefined ? undefined : lab.loadCapture(readInput(pcap), pcap);
+  lab.checkScenarios(options, capture);
   const startedAt = new Date();
   const folder = lab.RunFolder.create(flags.out, startedAt);
   const { startTracing } = await import('../tracing.ts');
@@ -53,6 +58,13 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
     options,
     profile: profile.name,
   });
+  folder.write(
+    'lab.yaml',
+    lab.builtInCompareLab(options, {
+      name: file?.name ?? 'compare',
+      ...(pcap === undefined ? {} : { pcap: resolve(pcap) }),
+    }),
+  );
   const signal = io.interruptible();
   const service = (role: string, address: string) => ({
     file: process.execPath,
@@ -101,8 +113,12 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
     else io.out((await import('../compare-table.ts')).renderComparison(comparison, finding, folder.path));
   } catch (error) {
     progress.done();
-    folder.describe({ error: error instanceof Error ? error.message : String(error) });
-    throw error;
+    const cause = open?.lost?.aborted === true ? open.lost.reason : error;
+    folder.describe({
+      finished_at: new Date().toISOString(),
+      error: signal.aborted ? 'interrupted' : cause instanceof Error ? cause.message : String(cause),
+    });
+    throw cause;
   } finally {
     await open?.close();
     await tracing.telemetry.shutdown();

@@ -11,7 +11,7 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
-import type { z } from 'zod';
+import { describeIssue } from '../scenario/describe-issue.ts';
 import { type CompareOptionsInput, UsageError } from '../scenario/options.ts';
 import { PLACES } from './places.ts';
 import { type LabFile, labFileSchema } from './schema.ts';
@@ -108,38 +108,6 @@ function optionsOf(file: LabFile): CompareOptionsInput {
   // YAML makes a number of a plain size
   options.size = String(options.size);
   return options as CompareOptionsInput;
-}
-
-/** Messages where the schema has none of its own. */
-function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.code === 'invalid_type') {
-    const names: Record<string, string> = {
-      string: 'text',
-      array: 'a list',
-      object: 'a mapping',
-      int: 'a whole number',
-    };
-    const wanted = names[issue.expected] ?? `a ${issue.expected}`;
-    return issue.input === undefined
-      ? `is missing; it must be ${wanted}`
-      : `must be ${wanted}, not ${show(issue.input)}`;
-  }
-  if (issue.code === 'invalid_value') {
-    return `must be ${issue.values.join(', ').replace(/, ([^,]*)$/, ' or $1')}, not ${show(issue.input)}`;
-  }
-  if (issue.code === 'too_small' || issue.code === 'too_big') {
-    const limit = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
-    const number = issue.code === 'too_small' ? issue.minimum : issue.maximum;
-    if (issue.origin === 'array') return `must have ${limit} ${number === 1 ? 'entry' : 'entries'}`;
-    if (issue.origin === 'string') return `must have ${limit} ${number === 1 ? 'character' : 'characters'}`;
-    return `must be ${limit}, not ${show(issue.input)}`;
-  }
-  return undefined;
-}
-
-function show(input: unknown): string {
-  if (input === null) return 'empty';
-  return typeof input === 'number' ? String(input) : JSON.stringify(input);
 }
 
 /** Offset of the innermost thing that the path leads to: the key of a mapping, the entry of a list. */

@@ -8,6 +8,7 @@ import {
   parseRate,
 } from '@vhostlab/workload';
 import { z } from 'zod';
+import { describeIssue } from './describe-issue.ts';
 
 const workloads = listWorkloads().map(({ name }) => name);
 
@@ -59,7 +60,7 @@ export const compareOptionsSchema = z.strictObject({
     .max(16, { error: 'queues must be 1 to 16' })
     .default(1),
   ring: z.enum(['split', 'packed']).default('split'),
-  ringSize: z.int().min(1).max(32768).default(256),
+  ringSize: z.int().min(2).max(32768).default(256),
   pages: z.enum(Object.keys(PAGE_SIZES) as [keyof typeof PAGE_SIZES]).default('2M'),
   execution: z.enum(['rtc', 'pipeline']).default('rtc'),
   guest: z.enum(['interrupt', 'poll']).optional(),
@@ -89,6 +90,30 @@ export const DEFAULT_PACKETS: Record<CompareOptions['workloads'][number], number
   stream: 20_000,
 };
 
+/** Every option as it stands on the command line, for messages. */
+export const FLAGS: Readonly<Record<keyof CompareOptions, string>> = {
+  workloads: '--workload',
+  backends: '--backends',
+  packets: '--packets',
+  size: '--size',
+  rate: '--rate',
+  flows: '--flows',
+  queues: '--queues',
+  ring: '--ring',
+  ringSize: '--ring-size',
+  pages: '--pages',
+  execution: '--execution',
+  guest: '--guest',
+  pcie: '--pcie',
+  rateGbps: '--nic-rate',
+  vhostUserOffloads: '--vhost-user-offloads',
+  flowTable: '--flow',
+  seed: '--seed',
+  profile: '--profile',
+  placement: '--placement',
+  samples: '--samples',
+};
+
 /** A wrong option or file; the message is one sentence that names it and the mend. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -97,19 +122,22 @@ export class UsageError extends Error {
 
 /** Checks options; throws UsageError naming the first one that is wrong. */
 export function parseCompareOptions(input: unknown): CompareOptions {
-  const result = compareOptionsSchema.safeParse(input);
+  const result = compareOptionsSchema.safeParse(input, { error: describeIssue });
   if (!result.success) {
-    const issue = result.error.issues[0];
-    const path = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
-    throw new UsageError(`${path}${issue.message}`);
+    const { path, message } = result.error.issues[0];
+    const name = path.length > 0 ? `${FLAGS[path[0] as keyof CompareOptions]}: ` : '';
+    throw new UsageError(`${name}${message}`);
   }
   const options = result.data;
+  for (const key of ['workloads', 'backends'] as const) {
+    const twice = options[key].find((name, i) => options[key].indexOf(name as never) !== i);
+    if (twice !== undefined) throw new UsageError(`${FLAGS[key]}: ${twice} is named twice`);
+  }
   if (options.ring === 'split' && (options.ringSize & (options.ringSize - 1)) !== 0) {
     throw new UsageError(
-      `ringSize: ${options.ringSize} is no power of two, which a split ring needs; use --ring packed or another size`,
+      `--ring-size: ${options.ringSize} is no power of two, which a split ring needs; use --ring packed or another size`,
     );
   }
-  if (options.ringSize < 2) throw new UsageError('ringSize: a ring needs at least 2 entries');
   return options;
 }
 
