@@ -51,6 +51,11 @@ export interface DeviceQueue {
    */
   pushUsed(slot: number, length: number): void;
   /**
+   * The same for the first `count` of `slots`, each with `length` bytes written (0 for what was only read). At less
+   * than half the cost per buffer. @hot
+   */
+  pushUsedBurst(slots: Uint16Array, count: number, length: number): void;
+  /**
    * Publishes everything completed: at most one word. The caller has covered the bytes it wrote. With
    * VIRTIO_F_IN_ORDER one used entry stands for a run of buffers, which ends at each buffer that was not filled
    * completely, because the driver takes the buffers skipped for complete (virtio 1.3, 2.7.9 and 2.8.9). @hot

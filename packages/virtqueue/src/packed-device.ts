@@ -255,6 +255,42 @@ export class PackedDevice implements DeviceQueue {
     this.#writeUsed(slot, length, slots);
   }
 
+  pushUsedBurst(slots: Uint16Array, count: number, length: number): void {
+    if (count === 0 || this.#violation !== 0) return;
+    this.pushUsed(slots[0], length);
+    if (this.#inOrder) {
+      for (let i = 1; i < count; i++) this.pushUsed(slots[i], length);
+      return;
+    }
+    const u32 = this.#u32;
+    const descriptors = this.#descriptors;
+    const size = this.size;
+    const descWord = this.#descWord | 0;
+    const write = length > 0 ? WRITE : 0;
+    let at = this.#usedSlot | 0;
+    let flags = this.#usedFlags | write;
+    let last = this.#batchLast;
+    for (let i = 1; i < count; i++) {
+      const id = slots[i];
+      const taken = descriptors[id];
+      if (!(taken > 0)) failNotInFlight(id);
+      descriptors[id] = 0;
+      const w = descWord + at * 4;
+      u32[w + 2] = length;
+      u32[w + 3] = id | (flags << 16);
+      last = at;
+      at += taken;
+      if (at >= size) {
+        at -= size;
+        flags ^= AVAIL_USED;
+      }
+    }
+    this.#usedSlot = at;
+    this.#usedFlags = flags & AVAIL_USED;
+    this.#batchLast = last;
+    this.#batchEntries += count - 1;
+  }
+
   /** Writes one used descriptor that stands for `slots` descriptors. */
   #writeUsed(id: number, length: number, slots: number): void {
     const u32 = this.#u32;

@@ -258,6 +258,28 @@ export class SplitDevice implements DeviceQueue {
     this.#nextUsed = (at + 1) & 0xffff;
   }
 
+  pushUsedBurst(slots: Uint16Array, count: number, length: number): void {
+    if (this.#violation !== 0) return;
+    if (this.#inOrder) {
+      for (let i = 0; i < count; i++) this.pushUsed(slots[i], length);
+      return;
+    }
+    const u32 = this.#u32;
+    const descriptors = this.#descriptors;
+    const mask = this.#mask | 0;
+    const ring = this.#usedWord | 0;
+    const at = this.#nextUsed | 0;
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i];
+      if (descriptors[slot] !== 1) failNotInFlight(slot);
+      descriptors[slot] = 0;
+      const w = ring + (((at + i) & mask) << 1);
+      u32[w] = slot;
+      u32[w + 1] = length;
+    }
+    this.#nextUsed = (at + count) & 0xffff;
+  }
+
   publishUsed(): void {
     if (this.#violation !== 0) return;
     const count = this.#inOrder ? this.#flushInOrder() : this.#coverEntries();

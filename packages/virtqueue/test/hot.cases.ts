@@ -61,7 +61,7 @@ function finish({ driver, device, chains, used }: Hot): void {
   for (let c = 0; c < BURST - 2; c++) device.pushUsed(chains.slot[c], 0);
   device.pop(chains, BURST);
   device.enableNotifications();
-  for (let c = 0; c < 2; c++) device.pushUsed(chains.slot[c], 0);
+  device.pushUsedBurst(chains.slot, 2, 0);
   device.publishUsed();
   device.shouldCall();
   driver.disableInterrupts();

@@ -136,6 +136,7 @@ describe('misuse of a queue throws', () => {
       const ring = new RawRing(format, 8, { inOrder });
       expect(() => ring.device.pushUsed(0, 0)).toThrow('slot 0 is not in flight');
       expect(() => ring.device.pushUsed(9, 0)).toThrow('not in flight');
+      expect(() => ring.device.pushUsedBurst(Uint16Array.of(3, 4), 2, 0)).toThrow('slot 3 is not in flight');
       ring.driver.addOne(GUEST, 4, false, 0);
       ring.driver.publish();
       ring.pop();

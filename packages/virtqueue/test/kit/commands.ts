@@ -205,6 +205,31 @@ class Complete implements Command {
   }
 }
 
+/** Completes the oldest `count` chains with the same length each. */
+class CompleteBurst implements Command {
+  readonly count: number;
+
+  constructor(count: number) {
+    this.count = count;
+  }
+
+  check(model: Readonly<Oracle>): boolean {
+    return model.pending.length > 0;
+  }
+
+  run(model: Oracle, { device }: Rig): void {
+    const buffers = model.pending.slice(0, this.count);
+    const written = Math.min(...buffers.map((buffer) => buffer.writableBytes));
+    const slots = Uint16Array.from(buffers, (buffer) => buffer.slot);
+    device.pushUsedBurst(slots, buffers.length, written);
+    for (const buffer of buffers) model.complete(buffer, written);
+  }
+
+  toString(): string {
+    return `complete ${this.count} at once`;
+  }
+}
+
 class PublishUsed implements Command {
   check(): boolean {
     return true;
@@ -301,6 +326,7 @@ export function queueCommands(indirect: boolean): fc.Arbitrary<Iterable<Command>
       small.map((max) => new Pop(max)),
       small.map((count) => new Unpop(count)),
       fc.tuple(fc.nat(7), fc.nat(4)).map(([pick, share]) => new Complete(pick, share)),
+      small.map((count) => new CompleteBurst(count)),
       fc.constant(new PublishUsed()),
       small.map((max) => new PopUsed(max)),
       fc.nat(6).map((what) => new Suppress(what)),
