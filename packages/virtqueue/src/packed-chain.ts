@@ -41,6 +41,23 @@ export class PackedChain {
     this.#tables = new IndirectReader(arena, translator, place.size);
   }
 
+  /** Complete lists that are available from `slot` on, as far as one lap. */
+  count(slot: number, availFlags: number): number {
+    let at = slot;
+    let expected = availFlags;
+    let lists = 0;
+    for (let read = 0; read < this.#size; read++) {
+      const flags = this.#u32[this.#descWord + at * 4 + 3] >>> 16;
+      if ((flags & AVAIL_USED) !== expected) break;
+      if ((flags & VIRTQ_DESC_F_NEXT) === 0) lists++;
+      if (++at === this.#size) {
+        at = 0;
+        expected ^= AVAIL_USED;
+      }
+    }
+    return lists;
+  }
+
   /**
    * Adds the segments of the list at `slot` to the open chain of `batch`. `availFlags`: AVAIL and USED as they mean
    * available there. Returns a VIOLATION_… or VIOLATION_NONE.

@@ -7,6 +7,7 @@ import {
   VIRTQ_DESC_F_USED,
   VIRTQ_DESC_F_WRITE,
 } from './constants.ts';
+import { coverUsed } from './cover-used.ts';
 import { DeviceBuffers, failNotInFlight, zeroCounters } from './device-buffers.ts';
 import type { DeviceCounters, DeviceQueue } from './device-queue.ts';
 import type { RingPlace } from './driver-queue.ts';
@@ -102,20 +103,7 @@ export class PackedDevice implements DeviceQueue {
 
   available(): number {
     if (!this.hasAvailable()) return 0;
-    const u32 = this.#u32;
-    let slot = this.#slot;
-    let flags = this.#availFlags;
-    let chains = 0;
-    for (let read = 0; read < this.size; read++) {
-      const word = u32[this.#descWord + slot * 4 + 3] >>> 16;
-      if ((word & AVAIL_USED) !== flags) break;
-      if ((word & NEXT) === 0) chains++;
-      if (++slot === this.size) {
-        slot = 0;
-        flags ^= AVAIL_USED;
-      }
-    }
-    return chains;
+    return this.#chain.count(this.#slot, this.#availFlags);
   }
 
   #break(code: number): void {
@@ -324,7 +312,7 @@ export class PackedDevice implements DeviceQueue {
     if (entries === 0) return;
     const buffers = this.#inOrder ? flushed : entries;
     const first = this.#descOffset + 16 * this.#batchSlot;
-    this.#coverUsed(first, this.#descOffset + 16 * this.#batchLast, entries);
+    coverUsed(this.#publisher, this.#descOffset, this.size, this.#batchSlot, this.#batchLast, entries);
     this.#batchEntries = 0;
     this.#inFlight -= buffers;
     this.counters.used += buffers;
@@ -335,19 +323,6 @@ export class PackedDevice implements DeviceQueue {
     this.#publishedSlot = this.#usedSlot;
     this.#publishedFlags = this.#usedFlags;
     this.#publisher.u16(first + 14, this.#batchFlags);
-  }
-
-  /** Covers `entries` used descriptors from offset `first` to `last`, but for the flags of the first. */
-  #coverUsed(first: number, last: number, entries: number): void {
-    const publisher = this.#publisher;
-    publisher.cover(first + 8, 6);
-    if (last > first) {
-      publisher.cover(first + 16, last - first);
-    } else if (entries > 1) {
-      const end = this.#descOffset + 16 * this.size;
-      if (end > first + 16) publisher.cover(first + 16, end - first - 16);
-      publisher.cover(this.#descOffset, last + 16 - this.#descOffset);
-    }
   }
 
   /** Writes one used descriptor per run of completed buffers, at the place of the run's first; returns the buffers. */
