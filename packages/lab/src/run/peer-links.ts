@@ -202,7 +202,8 @@ export class PeerLinks {
       if (this.#fault !== undefined) throw this.#fault;
       await this.#something();
     }
-    return inbound.waiting.splice(0);
+    // what came since then belongs to a later window: taken now, the run would depend on who was faster
+    return inbound.waiting.splice(0, inbound.waiting.length - (inbound.batches - batches));
   }
 
   outbound(): ChannelTotals[] {
