@@ -165,7 +165,10 @@ export interface CoreContext {
   holdOn(ticket: Ticket): void;
   /** Deterministic generator of numbers in [0, 1), seeded by run seed, core and name. */
   random(name: string): () => number;
-  /** A named counter of this core; drops are `drop.<reason>`. Read at the end of the run. */
+  /**
+   * A named counter of this core; drops are `drop.<reason>`. Read at the end of the run. Counts from the start of the
+   * traffic, those named `setup.*` from the start of the run.
+   */
   counter(name: string): Counter;
   /** A result that the run collects at its end: plain JSON data (histograms, hashes). */
   onCollect(name: string, collect: () => unknown): void;

@@ -433,6 +433,6 @@ export class VirtualCore implements CoreContext, Reader {
     this.#usefulPs = 0;
     this.#barrierPs = 0;
     this.#runs = 0;
-    for (const counter of this.#counters.values()) counter.value = 0;
+    for (const [name, counter] of this.#counters) if (!name.startsWith('setup.')) counter.value = 0;
   }
 }
