@@ -45,17 +45,20 @@ export function nicPortWindowBytes(ringSize: number, buffers: number, bufferByte
 /** Descriptors of a ring and buffers, as OVS-DPDK has them by default. */
 const POLL_MODE_RING = 2048;
 const POLL_MODE_BUFFERS = 8192;
-/** Buffers from this size on, for frames of 64 KiB, are fewer: the ring's and some bursts. */
+/** Buffers from this size on hold frames of 64 KiB: shorter rings, in which the wire has milliseconds of work still. */
 const LARGE_BUFFER_BYTES = 16_384;
-const LARGE_BUFFERS = 2560;
+const LARGE_RING = 512;
+/** Both rings full and some bursts under way. */
+const LARGE_BUFFERS = 1536;
 
 /** Sizes of a poll-mode driver's rings and buffers of `bufferBytes` each, headroom included. */
 export function pollModeSizes(
   bufferBytes: number,
 ): Pick<NicPortOptions, 'ringSize' | 'buffers' | 'bufferBytes' | 'windowBytes'> {
-  const buffers = bufferBytes < LARGE_BUFFER_BYTES ? POLL_MODE_BUFFERS : LARGE_BUFFERS;
-  const windowBytes = nicPortWindowBytes(POLL_MODE_RING, buffers, bufferBytes);
-  return { ringSize: POLL_MODE_RING, buffers, bufferBytes, windowBytes };
+  const isLarge = bufferBytes >= LARGE_BUFFER_BYTES;
+  const ringSize = isLarge ? LARGE_RING : POLL_MODE_RING;
+  const buffers = isLarge ? LARGE_BUFFERS : POLL_MODE_BUFFERS;
+  return { ringSize, buffers, bufferBytes, windowBytes: nicPortWindowBytes(ringSize, buffers, bufferBytes) };
 }
 
 /** Places of the rings between two cores of a pipeline, and bytes of the frames in them. */
