@@ -105,7 +105,7 @@ export interface LinkEnd {
   free(): number;
   /** Copies a frame out of the arena. It is there `atPs` (not before now, not before the last) + latency. False when full. */
   send(offset: number, length: number, meta: FrameMeta, atPs: Ps): boolean;
-  /** Frames that are visible now. */
+  /** Frames that were visible when the present run began. */
   ready(): number;
   /** Moment at which the next frame is visible, Infinity when none is known. */
   nextPs(): Ps;
@@ -117,7 +117,7 @@ export interface LinkEnd {
   readonly meta: FrameMeta;
   /** Moment at which the current frame became visible. */
   readonly atPs: Ps;
-  /** Takes the next visible frame as the current one; false when there is none. */
+  /** Takes the next frame that was visible when the present run began as the current one; false when there is none. */
   receive(): boolean;
   /** Gives the current frame's place back to the sender. */
   release(): void;

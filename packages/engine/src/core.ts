@@ -71,6 +71,7 @@ export class VirtualCore implements CoreContext, Reader {
   readonly meter: VirtualMeter;
   readonly recorder: CoreRecorder;
   nowPs: Ps = 0;
+  startPs: Ps = 0;
   /** Moment of the next run; Infinity while parked without anything to come. */
   nextPs: Ps = NEVER;
   readonly #around: CoreSurroundings;
@@ -252,6 +253,7 @@ export class VirtualCore implements CoreContext, Reader {
     }
     if (!this.#accounting && this.nowPs >= this.#accountFromPs) this.#startAccounting();
     const startPs = this.nowPs;
+    this.startPs = startPs;
     if (this.nowPs >= this.#timerPs) this.#timerPs = NEVER;
     if (this.#parked) {
       this.#parked = false;
@@ -393,7 +395,8 @@ export class VirtualCore implements CoreContext, Reader {
 
   #sync(): boolean {
     let woken = false;
-    const now = this.nowPs;
+    // not what comes while the core wakes up: that depends on which runs of others were executed before
+    const now = this.startPs;
     for (let i = 0; i < this.#memory.length; i++) {
       const end = this.#memory[i];
       if (end.in.head === end.in.tail) continue;

@@ -169,7 +169,7 @@ export class VirtualLinkEnd implements LinkEnd {
 
   ready(): number {
     const queue = this.in;
-    const now = this.#clock.nowPs;
+    const now = this.#clock.startPs;
     let n = 0;
     for (let i = queue.head; i !== queue.tail && queue.atPs[i & queue.mask] <= now; i++) n++;
     return n;
@@ -192,7 +192,7 @@ export class VirtualLinkEnd implements LinkEnd {
     const queue = this.in;
     if (queue.head === queue.tail) return false;
     const i = queue.head & queue.mask;
-    if (queue.atPs[i] > this.#clock.nowPs) return false;
+    if (queue.atPs[i] > this.#clock.startPs) return false;
     this.offset = queue.offset[i];
     this.length = queue.length[i];
     this.atPs = queue.atPs[i];
@@ -216,7 +216,7 @@ export class VirtualLinkEnd implements LinkEnd {
     const out = this.out;
     if (!out.senderWaits || this.#creditHead >= out.creditPs.length) return Number.POSITIVE_INFINITY;
     const at = out.creditPs[this.#creditHead];
-    if (at <= this.#clock.nowPs) this.#takeCredits();
+    if (at <= this.#clock.startPs) this.#takeCredits();
     return at;
   }
 
@@ -230,7 +230,7 @@ export class VirtualLinkEnd implements LinkEnd {
 
   #takeCredits(): void {
     const out = this.out;
-    const now = this.#clock.nowPs;
+    const now = this.#clock.startPs;
     let at = this.#creditHead;
     while (at < out.creditPs.length && out.creditPs[at] <= now) {
       this.#placesUsed -= out.creditPlaces[at];

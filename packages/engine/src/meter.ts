@@ -12,6 +12,8 @@ export interface CompiledProfile {
 /** The clock of one core that a meter moves. */
 export interface CoreClock {
   nowPs: Ps;
+  /** Start of the present run: it sees what is visible then, however long it takes. */
+  readonly startPs: Ps;
 }
 
 /** The virtual clock's meter: a charge advances the core by the profile's cost and is added up per operation. */
