@@ -30,6 +30,8 @@ import { EngineTicket } from './ticket.ts';
 
 const BUDGET = 64;
 const SPIN_LIMIT = 100_000;
+/** Counters of this name count from the start of the run. */
+const SETUP = 'setup.';
 const NEVER = Number.POSITIVE_INFINITY;
 const OP_NUMBER = new Map(OPS.map((definition, number) => [definition.op, number]));
 
@@ -297,7 +299,9 @@ export class VirtualCore implements CoreContext, Reader {
       ops[op] = { count: this.meter.counts[i], bytes: this.meter.bytes[i], ps: this.meter.spentPs[i] };
     });
     const counters: Record<string, number> = {};
-    for (const [name, counter] of this.#counters) counters[name] = counted ? counter.value : 0;
+    for (const [name, counter] of this.#counters) {
+      counters[name] = counted || name.startsWith(SETUP) ? counter.value : 0;
+    }
     const results: Record<string, unknown> = {};
     for (const [name, collect] of this.#collectors) results[name] = collect();
     const { service, mode, account } = this.plan;
@@ -436,6 +440,6 @@ export class VirtualCore implements CoreContext, Reader {
     this.#usefulPs = 0;
     this.#barrierPs = 0;
     this.#runs = 0;
-    for (const [name, counter] of this.#counters) if (!name.startsWith('setup.')) counter.value = 0;
+    for (const [name, counter] of this.#counters) if (!name.startsWith(SETUP)) counter.value = 0;
   }
 }
