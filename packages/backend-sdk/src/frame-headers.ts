@@ -61,6 +61,13 @@ export class FrameHeaders {
     return fault === HEADER_OK ? '' : HEADER_FAULTS[fault];
   }
 
+  /** Frames on the wire that the frame is whose header was read, of `frameBytes`. */
+  wireFrames(frameBytes: number): number {
+    const { gsoType, gsoSize, hdrLen } = this.#fields;
+    if (!this.#offload || gsoType === 0 || gsoSize === 0) return 1;
+    return Math.max(1, Math.ceil((frameBytes - hdrLen) / gsoSize));
+  }
+
   /** Puts what `read` found into the metadata of packet `index`. */
   store(pool: PacketPool, index: number): void {
     if (!this.#offload) return;

@@ -48,14 +48,14 @@ export class PairBooks {
     this.callsSuppressed = context.counter('calls.suppressed');
   }
 
-  /** Counts one frame dropped for `reason`. */
-  drop(reason: string): void {
-    this.#context.counter(`drop.${reason}`).value++;
+  /** Counts `frames` frames on the wire dropped for `reason`. */
+  drop(reason: string, frames = 1): void {
+    this.#context.counter(`drop.${reason}`).value += frames;
   }
 
-  /** Counts one frame dropped because its chain has a status other than CHAIN_OK. */
-  dropStatus(status: number): void {
-    this.drop(status < 0 ? faultName(status) : `chain-${violationName(status)}`);
+  /** Counts `frames` frames on the wire dropped because a chain has a status other than CHAIN_OK. */
+  dropStatus(status: number, frames = 1): void {
+    this.drop(status < 0 ? faultName(status) : `chain-${violationName(status)}`, frames);
   }
 
   /** Notes that a queue is broken, once per reason. */

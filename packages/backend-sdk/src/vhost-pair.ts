@@ -155,7 +155,7 @@ export class VhostPair {
   #put(pool: PacketPool, indices: Uint32Array, count: number, stops: boolean): number {
     const queue = this.rx;
     if (queue === undefined || count === 0) {
-      this.#books.dropFull.value += count;
+      this.#books.dropFull.value += pool.wireFramesOf(indices, 0, count);
       pool.freeBulk(indices, 0, count);
       return count;
     }
@@ -174,7 +174,7 @@ export class VhostPair {
       const index = indices[i];
       const length = pool.length[index];
       if (!this.#headers.fit(pool, index)) {
-        this.#books.drop('gso-not-negotiated');
+        this.#books.drop('gso-not-negotiated', pool.wireFrames(index));
         continue;
       }
       let buffers = this.#planBuffers(batch, at, chains, length);
@@ -191,7 +191,7 @@ export class VhostPair {
         break;
       }
       if (buffers <= 0) {
-        at = this.#refuse(queue, batch, at, chains, buffers);
+        at = this.#refuse(queue, batch, at, chains, buffers, pool.wireFrames(index));
         continue;
       }
       this.#headers.write(buffers);
@@ -233,18 +233,25 @@ export class VhostPair {
     return buffers;
   }
 
-  /** Drops a frame that found no buffers; what stood in its way is given back empty. Answers the next chain. */
-  #refuse(queue: DeviceQueue, batch: ChainBatch, at: number, chains: number, buffers: number): number {
+  /** Drops a frame, `frames` of them on the wire; what stood in its way is given back empty. Answers the next chain. */
+  #refuse(
+    queue: DeviceQueue,
+    batch: ChainBatch,
+    at: number,
+    chains: number,
+    buffers: number,
+    frames: number,
+  ): number {
     if (buffers === MERGE_NEEDS_MORE) {
-      this.#books.dropFull.value++;
+      this.#books.dropFull.value += frames;
       return at;
     }
     let c = at;
     if (buffers === FAULTY) {
       while (batch.status[c] === 0) this.#giveBack(queue, batch, c++);
-      this.#books.dropStatus(batch.status[c]);
+      this.#books.dropStatus(batch.status[c], frames);
     } else {
-      this.#books.dropLong.value++;
+      this.#books.dropLong.value += frames;
     }
     if (c < chains) this.#giveBack(queue, batch, c++);
     return c;
@@ -339,11 +346,11 @@ export class VhostPair {
     }
     const fault = this.#headers.read(batch, c, frameBytes);
     if (fault !== '') {
-      this.#books.drop(fault);
+      this.#books.drop(fault, this.#headers.wireFrames(frameBytes));
       return -1;
     }
     const index = pool.alloc();
-    if (index < 0) this.#books.dropPool.value++;
+    if (index < 0) this.#books.dropPool.value += this.#headers.wireFrames(frameBytes);
     else this.#headers.store(pool, index);
     return index;
   }

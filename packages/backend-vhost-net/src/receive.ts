@@ -90,7 +90,7 @@ export class Receive {
       return IDLE;
     }
     if (pair.rx === undefined) {
-      this.#dropNotReady.value += this.#count;
+      this.#dropNotReady.value += this.#pool.wireFramesOf(this.#held, 0, this.#count);
       this.#pool.freeBulk(this.#held, 0, this.#count);
       this.#count = 0;
       return DONE;

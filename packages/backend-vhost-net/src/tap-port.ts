@@ -61,7 +61,7 @@ export class TapPort {
       }
       sent++;
     }
-    this.#dropFull.value += count - sent;
+    this.#dropFull.value += pool.wireFramesOf(this.#burst, sent, count - sent);
     pool.freeBulk(this.#burst, 0, count);
   }
 }

@@ -113,7 +113,7 @@ class EnqueueTask implements Task {
     }
     const pair = pairs[stage.port - FIRST_GUEST_PORT];
     if (pair === undefined) {
-      this.#dropNoPort.value += count;
+      this.#dropNoPort.value += pool.wireFramesOf(this.#frames, 0, count);
       pool.freeBulk(this.#frames, 0, count);
       return DONE;
     }

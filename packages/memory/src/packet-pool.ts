@@ -214,6 +214,19 @@ export class PacketPool {
     meta.wireLength = this.wireLength[index];
   }
 
+  /** Frames that packet `index` is on the wire: the segments of a GSO frame (virtio 1.3, 5.1.6.2), else 1. */
+  wireFrames(index: number): number {
+    if (this.gsoType[index] === 0 || this.gsoSize[index] === 0) return 1;
+    return Math.max(1, Math.ceil((this.length[index] - this.hdrLen[index]) / this.gsoSize[index]));
+  }
+
+  /** The same for `indices[at…at + count)` together. */
+  wireFramesOf(indices: Uint32Array, at: number, count: number): number {
+    let frames = 0;
+    for (let i = at; i < at + count; i++) frames += this.wireFrames(indices[i]);
+    return frames;
+  }
+
   /** Copies metadata, length, port and queue of one packet to another of the same pool; bytes stay. */
   copyMeta(to: number, from: number): void {
     this.length[to] = this.length[from];

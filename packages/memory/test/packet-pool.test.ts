@@ -73,6 +73,24 @@ describe('PacketPool', () => {
     expect([read(pool, index), pool.length[index], pool.port[index]]).toEqual([CLEARED, 0, 0]);
   });
 
+  it('knows how many frames a GSO frame is on the wire', () => {
+    const pool = new PacketPool(createArena(1 << 16), { buffers: 3, bufferBytes: 64 });
+    const [plain, one, two] = [pool.alloc(), pool.alloc(), pool.alloc()];
+    for (const [index, length] of [
+      [plain, 60],
+      [one, 66 + 1448],
+      [two, 66 + 1449],
+    ]) {
+      pool.length[index] = length;
+      if (index === plain) continue;
+      pool.gsoType[index] = 1;
+      pool.hdrLen[index] = 66;
+      pool.gsoSize[index] = 1448;
+    }
+    expect([plain, one, two].map((index) => pool.wireFrames(index))).toEqual([1, 1, 2]);
+    expect(pool.wireFramesOf(Uint32Array.of(plain, one, two), 1, 2)).toBe(3);
+  });
+
   it('refers to foreign bytes without a copy', () => {
     const pool = new PacketPool(createArena(1 << 16), { buffers: 1, bufferBytes: 64 });
     const index = pool.alloc();

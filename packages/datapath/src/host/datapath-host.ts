@@ -113,7 +113,7 @@ export class DatapathHost {
       const index = indices[i];
       const length = pool.length[index];
       if (length < ETH_HEADER_BYTES) {
-        this.#dropShort.value++;
+        this.#dropShort.value += pool.wireFrames(index);
         pool.free(index);
         continue;
       }
@@ -223,7 +223,7 @@ export class DatapathHost {
   /** Asks the switch service; the waiting frame when this core holds for it. */
   #upcall(i: number, index: number): Waiting | undefined {
     if (!this.#holds && this.#waiting.length >= this.#queueLimit) {
-      this.#dropQueue.value++;
+      this.#dropQueue.value += this.#pool.wireFrames(index);
       this.#pool.free(index);
       return undefined;
     }
@@ -247,7 +247,7 @@ export class DatapathHost {
   #answer({ ticket, index, key, hash }: Waiting): void {
     const reply = ticket?.value === STATUS_OK ? decodeUpcallReply(ticket.bytes) : undefined;
     if (reply === undefined) {
-      this.#dropNoFlow.value++;
+      this.#dropNoFlow.value += this.#pool.wireFrames(index);
       this.#pool.free(index);
       return;
     }
@@ -267,7 +267,7 @@ export class DatapathHost {
       recorder.event(this.#stageActions, packet, pool.offset[index] - pool.base, outputs);
     }
     if (outputs === 0) {
-      this.#dropAction.value++;
+      this.#dropAction.value += pool.wireFrames(index);
       pool.free(index);
       return;
     }
@@ -282,7 +282,7 @@ export class DatapathHost {
       pool.offset[out] = executor.outOffset[i];
       pool.length[out] = executor.outLength[i];
       if (!this.#output.output(executor.outPort[i], out)) {
-        this.#dropNoPort.value++;
+        this.#dropNoPort.value += pool.wireFrames(out);
         pool.free(out);
       }
     }

@@ -159,7 +159,7 @@ export class NicPort {
     if (this.#tx.free < 2) this.reclaim();
     this.#one[0] = index;
     if (this.#tx.postBurst(this.pool, this.#one, 0, 1, this.#slots) === 0) {
-      this.#dropTx.value++;
+      this.#dropTx.value += this.pool.wireFrames(index);
       this.pool.free(index);
       return;
     }

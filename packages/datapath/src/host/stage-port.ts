@@ -82,7 +82,8 @@ export class StagePort {
       const index = this.#waiting[i];
       pool.getMeta(index, meta);
       meta.aux = this.#ports[i];
-      if (!this.#link.send(pool.offset[index], pool.length[index], meta, now)) this.#dropFull.value++;
+      if (this.#link.send(pool.offset[index], pool.length[index], meta, now)) continue;
+      this.#dropFull.value += pool.wireFrames(index);
     }
     pool.freeBulk(this.#waiting, 0, count);
   }

@@ -1,6 +1,6 @@
 import { emptyFrameMeta, type FrameMeta, type MemoryEnd, type Ps } from '@vhostlab/engine';
 import { NIC_DESC_BYTES, NicTxBurst, type NicTxDevice, nicFaultName } from '@vhostlab/nic-queue';
-import type { Nic, TimerOwner } from '../nic.ts';
+import { type Nic, type TimerOwner, wireFrames } from '../nic.ts';
 import { HEADROOM_BYTES, STAGING_BYTES } from '../queue/dequeue-queue.ts';
 import type { FramePort, FrameSupplier } from '../queue/frame-port.ts';
 
@@ -184,10 +184,6 @@ export class HostTx implements TimerOwner, FrameSupplier {
     const { arena } = this.#nic;
     const packets = this.#packets;
     const length = packets.length[i];
-    if (length > STAGING_BYTES) {
-      this.#nic.drop('too-long');
-      return true;
-    }
     const meta = this.#meta;
     meta.packet = this.#end.tagPacket(1, packets.slot[i]);
     meta.bornPs = this.#end.tagBornPs(1, packets.slot[i]);
@@ -198,6 +194,10 @@ export class HostTx implements TimerOwner, FrameSupplier {
     meta.csumStart = packets.csumStart[i];
     meta.csumOffset = packets.csumOffset[i];
     meta.wireLength = 0;
+    if (length > STAGING_BYTES) {
+      this.#nic.drop('too-long', wireFrames(length, meta));
+      return true;
+    }
     const first = packets.firstSegment[i];
     const count = packets.segmentCount[i];
     // a frame that waited for room takes part from now on
@@ -208,7 +208,7 @@ export class HostTx implements TimerOwner, FrameSupplier {
       const place = (first + s) & (SEGMENTS - 1);
       const from = this.#base + packets.address[place];
       if (!(from + packets.segmentLength[place] <= arena.sizeBytes)) {
-        this.#nic.drop('unmapped');
+        this.#nic.drop('unmapped', wireFrames(length, meta));
         return true;
       }
       if (plain) return this.#port.input(from, length, meta, at, false);
