@@ -104,25 +104,12 @@ export async function coordinate(
     for (let round = 1; ; round++) {
       const next = members.map((member) => Math.min(member.nextPs, arrivals.get(member) ?? NEVER));
       if (next.every((at) => at === NEVER)) return round - 1;
-      const granted = members.filter((_, i) => next[i] < bounds.bound(i, next));
-      const untilOf = granted.map((member) => bounds.bound(members.indexOf(member), next));
-      for (const member of granted) arrivals.delete(member);
+      arrivals.clear();
+      // those with nothing to do answer too: a process that is stopped holds virtual time whatever its part
       const reports = await Promise.all(
-        granted.map(async (member, i) => {
-          member.window++;
-          const inbound = [...member.news].map((channel) => ({
-            channel,
-            batches: BigInt(member.inbound.get(channel) as number),
-          }));
-          member.news.clear();
-          const untilPs = toUint64(Math.min(untilOf[i], END_PS));
-          await member.stream.send({
-            command: { case: 'grant', value: { window: BigInt(member.window), untilPs, inbound } },
-          });
-          return await nextReport(member);
-        }),
+        members.map((member, i) => window(member, Math.min(bounds.bound(i, next), END_PS))),
       );
-      granted.forEach((member, i) => {
+      members.forEach((member, i) => {
         settle(member, reports[i]);
       });
       onProgress?.({
@@ -136,6 +123,23 @@ export async function coordinate(
       stream.closeSend();
     }
   }
+}
+
+/** One window of a process: its bound and what it must have taken before, then its report. */
+async function window(member: Member, untilPs: number): Promise<MessageShape<typeof runtimeV1.ReportSchema>> {
+  member.window++;
+  const inbound = [...member.news].map((channel) => ({
+    channel,
+    batches: BigInt(member.inbound.get(channel) as number),
+  }));
+  member.news.clear();
+  await member.stream.send({
+    command: {
+      case: 'grant',
+      value: { window: BigInt(member.window), untilPs: toUint64(untilPs), inbound },
+    },
+  });
+  return nextReport(member);
 }
 
 async function nextReport(member: Member): Promise<MessageShape<typeof runtimeV1.ReportSchema>> {

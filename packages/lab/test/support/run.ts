@@ -21,7 +21,7 @@ import {
 const PROFILE = new URL('../profiles/reference.yaml', import.meta.resolve('@vhostlab/cost-profile'));
 
 export const profile = parseCostProfile(readFileSync(PROFILE, 'utf8'), 'reference.yaml');
-const compiled = compileCostProfile(profile);
+export const compiled = compileCostProfile(profile);
 const profileJson = JSON.stringify(profile);
 
 /** No spans: tests look at figures. */
