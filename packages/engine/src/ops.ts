@@ -81,7 +81,7 @@ export const OPS: readonly OpDefinition[] = [
   ...define('nic.dma_read', 'dma', 'nic.dma_read'),
   ...define('nic.dma_write', 'dma', 'nic.dma_write'),
   ...define('nic.used_write', 'dma', 'nic.used_write'),
-  ...define('nic.interrupt', 'none', 'nic.interrupt'),
+  ...define('nic.interrupt', 'dma', 'nic.interrupt'),
   ...define('nic.eswitch', 'none', 'nic.eswitch'),
   ...define('nic.iotlb', 'none', 'nic.iotlb_miss'),
   ...define('wire.tx', 'none', 'wire.tx'),
