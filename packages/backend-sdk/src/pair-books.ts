@@ -9,6 +9,7 @@ const SAMPLED = 256;
 export class PairBooks {
   readonly fetch: number;
   readonly fetchPacked: number;
+  readonly ringLine: number;
   readonly copy: number;
   readonly used: number;
   readonly usedPacked: number;
@@ -30,6 +31,7 @@ export class PairBooks {
     this.#context = context;
     this.fetch = context.op('vhost.fetch');
     this.fetchPacked = context.op('vhost.fetch_packed');
+    this.ringLine = context.op('vhost.ring_line');
     this.copy = context.op('vhost.copy');
     this.used = context.op('vhost.used');
     this.usedPacked = context.op('vhost.used_packed');

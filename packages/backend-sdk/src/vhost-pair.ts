@@ -17,6 +17,8 @@ const BURST = 64;
 const MAX_MERGED = 48;
 /** A frame met a receive buffer that is not mapped, or no buffer at all. */
 const FAULTY = -2;
+/** Lines of a split ring besides the index's that a fetched burst meets at least: of available entries, of descriptors. */
+const SPLIT_LINES = 2;
 
 /** Where a pair's ends are and what it offers. */
 export interface VhostPairOptions {
@@ -87,7 +89,7 @@ export class VhostPair {
     }
     const batch = this.#txBatch;
     const { meter, arena } = this.#context;
-    meter.charge(this.#packed ? this.#books.fetchPacked : this.#books.fetch, chains, 0);
+    this.#chargeFetch(chains);
     this.#tagEvents(batch, chains, this.#books.stages.fetch);
     const headerBytes = this.#headers.bytes;
     let count = 0;
@@ -211,17 +213,20 @@ export class VhostPair {
       this.#books.noteUsed(VECTOR_RX, packet);
     }
     if (at < chains) queue.unpop(chains - at);
-    meter.charge(
-      this.#packed ? this.#books.fetchPacked : this.#books.fetch,
-      Math.max(chainsUsed, fetched),
-      0,
-    );
+    if (fetched > 0) this.#chargeFetch(Math.max(chainsUsed, fetched));
     this.#books.events(pool, this.#placed, this.#addresses, placed, this.#books.stages.fetch);
     meter.charge(this.#books.copy, placed, bytes);
     this.#tlb.charge();
     this.#books.events(pool, this.#placed, this.#addresses, placed, this.#books.stages.copy);
     pool.freeBulk(indices, 0, taken);
     return taken;
+  }
+
+  /** A burst of `chains` was fetched. A split ring keeps available entries and descriptors apart from their index. */
+  #chargeFetch(chains: number): void {
+    const { meter } = this.#context;
+    meter.charge(this.#packed ? this.#books.fetchPacked : this.#books.fetch, chains, 0);
+    if (!this.#packed) meter.charge(this.#books.ringLine, SPLIT_LINES, 0);
   }
 
   /** Buffers that a frame takes from chain `at` on, or FAULTY when it meets a chain that cannot be written. */

@@ -23,7 +23,14 @@ export const OPS: readonly OpDefinition[] = [
   ...define('guest.kick', 'none', 'guest.kick_check'),
   ...define('guest.kick', 'kick', 'guest.kick', 'guest.doorbell'),
   ...define('guest.tx_reclaim', 'none', 'guest.tx_reclaim'),
-  ...define('guest.napi_poll', 'none', 'guest.napi_poll', 'guest.vring_pop', 'guest.vring_pop_packed'),
+  ...define(
+    'guest.napi_poll',
+    'none',
+    'guest.napi_poll',
+    'guest.vring_pop',
+    'guest.vring_pop_packed',
+    'guest.ring_line',
+  ),
   ...define('guest.skb_deliver', 'none', 'guest.skb_deliver', 'guest.gso', 'guest.checksum'),
   ...define('guest.copy', 'none', 'guest.user_copy'),
   ...define(
@@ -39,7 +46,14 @@ export const OPS: readonly OpDefinition[] = [
   ...define('kvm.inject', 'call', 'kvm.inject_posted'),
   ...define('kvm.inject', 'exit', 'kvm.inject_exit', 'kvm.halt_wakeup'),
   ...define('vhost.wakeup', 'none', 'vhost.wakeup', 'softirq.wakeup'),
-  ...define('vhost.fetch', 'none', 'vhost.fetch', 'vhost.fetch_packed', 'vhost.poll_empty'),
+  ...define(
+    'vhost.fetch',
+    'none',
+    'vhost.fetch',
+    'vhost.fetch_packed',
+    'vhost.ring_line',
+    'vhost.poll_empty',
+  ),
   ...define('vhost.copy', 'copy', 'vhost.copy'),
   ...define(
     'vhost.tlb',

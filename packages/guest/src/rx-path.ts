@@ -41,6 +41,7 @@ export class RxPath {
   readonly #mergeable: boolean;
   readonly #bufferBytes: number;
   readonly #opPop: number;
+  readonly #opLine: number;
   readonly #opRefill: number;
   #added = 0;
   #broken = false;
@@ -61,6 +62,7 @@ export class RxPath {
     this.#mergeable = pair.features.has('MRG_RXBUF');
     this.#bufferBytes = HEADER_BYTES + pair.config.pair.small.stride - FRAME_OFFSET;
     this.#opPop = pair.context.op(pair.packed ? 'guest.vring_pop_packed' : 'guest.vring_pop');
+    this.#opLine = pair.packed ? -1 : pair.context.op('guest.ring_line');
     this.#opRefill = pair.context.op('guest.rx_refill');
   }
 
@@ -72,6 +74,8 @@ export class RxPath {
     if (this.queue.violation !== 0) this.#break();
     if (taken === 0) return 0;
     this.#context.meter.charge(this.#opPop, taken, 0);
+    // a split ring keeps used entries and their index apart, a burst meets a line more
+    if (this.#opLine >= 0) this.#context.meter.charge(this.#opLine, 1, 0);
     const { gpa } = this.#pool;
     const { tlb } = this.#pair.tlb;
     const { vq } = this.#pair;

@@ -121,8 +121,8 @@ const CHANGES: readonly Change[] = [
         'a descriptor is its own avail and used entry: fewer lines per packet, on both sides',
       ],
       latency: [
-        '0 0 - -',
-        'the NIC needs one DMA read to find a descriptor where split rings need three; a PMD saves some cached accesses',
+        '0 - - -',
+        'a lone packet finds its descriptor in one line, by one DMA read of the NIC; split rings keep index, entry and descriptor apart',
       ],
       dma_bytes: [
         '0 0 + +',
