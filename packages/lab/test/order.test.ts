@@ -48,6 +48,22 @@ describe('order of the back ends', () => {
     expect(vfio.latency_us.p50).toBeLessThan(net.latency_us.p50);
   });
 
+  it('more queues at the same rate cost vhost-net more: each worker sees fewer packets per wake-up', async () => {
+    const options = {
+      workloads: ['pvp'],
+      backends: ['vhost-net'],
+      packets: 3000,
+      rate: '500kpps',
+      flows: 64,
+    } satisfies CompareOptionsInput;
+    const { 'vhost-net': one } = await rows({ ...options, queues: 1 });
+    const { 'vhost-net': four } = await rows({ ...options, queues: 4 });
+    expect(four.frames.delivered).toBe(one.frames.delivered);
+    expect(four.per_packet.kicks).toBeGreaterThan(2 * one.per_packet.kicks);
+    // kernel P2P: 5.3 times the rate for 9 times the CPU (SIGCOMM 2021)
+    expect(four.host_cores).toBeGreaterThan(1.5 * one.host_cores);
+  });
+
   describe('flips where it does in reality', () => {
     it('guest to guest over gen3 x8: frames cross PCIe twice, copies do not', async () => {
       const { 'vhost-user': user, vdpa } = await rows({
