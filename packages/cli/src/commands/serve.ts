@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { OperatorError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { VERSION } from '../version.ts';
 
@@ -28,7 +29,7 @@ async function serve(
   listen: string,
   exitWithStdin: boolean,
 ): Promise<void> {
-  const [{ serveGrpc }, { hostServices }, { startTracing }] = await Promise.all([
+  const [{ AddressError, serveGrpc }, { hostServices }, { startTracing }] = await Promise.all([
     import('@vhostlab/contracts'),
     import('@vhostlab/lab'),
     import('../tracing.ts'),
@@ -47,6 +48,8 @@ async function serve(
     listen,
     implementations: hosted.implementations,
     onFault: (method, error) => logger.error({ method: method.name, err: error }, 'a call failed'),
+  }).catch((error: unknown) => {
+    throw error instanceof AddressError ? new OperatorError(`--listen: ${error.message}`) : error;
   });
   io.out(`vhostlab ${role} listens on ${server.address}\n`);
   logger.info({ address: server.address }, 'listening');

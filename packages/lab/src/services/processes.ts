@@ -57,10 +57,11 @@ export async function openProcessLab(
   const running: Service[] = ROLES.map((role) => {
     const socket = join(folder, `${role}.sock`);
     const address = `unix:${socket}`;
+    const transport = createGrpcTransport(address);
     const { file, args } = command(role, address);
     // a group of its own: a terminal's Ctrl-C goes to the lab alone, which then ends its services in order
     const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
-    const service: Service = { role, child, socket, transport: createGrpcTransport(address), lastWords: '' };
+    const service: Service = { role, child, socket, transport, lastWords: '' };
     child.stderr?.on('data', (data: Buffer) => {
       service.lastWords = (service.lastWords + data.toString()).slice(-LAST_WORDS_BYTES);
     });

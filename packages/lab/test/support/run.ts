@@ -9,6 +9,7 @@ import {
   type OpenLab,
   openEmbeddedLab,
   openProcessLab,
+  type Progress,
   parseCompareOptions,
   type Result,
   resultOf,
@@ -39,8 +40,8 @@ export const serveCommand: ServiceCommand = (role, address) => ({
 });
 
 /** Four service processes; whoever opens them closes them. */
-export function openProcesses(tracing: Tracing = noTracing): Promise<OpenLab> {
-  return openProcessLab(tracing, serveCommand);
+export function openProcesses(onProgress?: (progress: Progress) => void): Promise<OpenLab> {
+  return openProcessLab(noTracing, serveCommand, onProgress === undefined ? {} : { onProgress });
 }
 
 type Scenario = ReturnType<typeof buildScenario>;
