@@ -2,8 +2,6 @@ import { ACCESS_READ, ACCESS_WRITE, FAULT_SPLIT } from '@vhostlab/memory';
 import { NO_F64, NO_I32, NO_U8, NO_U16, NO_U32 } from './no-arrays.ts';
 import { CHAIN_OK, CHAIN_READ_AFTER_WRITE, CHAIN_SEGMENTS } from './violations.ts';
 
-/** Own copy: an imported constant is loaded and checked at every use, a module's own is folded into the code. */
-const READ = ACCESS_READ;
 /** Most places that one descriptor's bytes may lie in. */
 const MAX_PIECES = 16;
 
@@ -161,29 +159,12 @@ export class ChainBatch {
     this.segmentTotal = this.firstSegment[this.count];
   }
 
-  /** Fills `offset` of all segments, and the status of chains that have one without translation. @hot */
-  translate(translator: Translator): void {
-    const from = this.isPlain ? this.#translatePlain(translator) : 0;
-    for (let chain = from; chain < this.count; chain++) this.#translateChain(translator, chain);
-  }
-
   /**
-   * Returns the chain from which on the batch needs the other way: a reason or pieces. ACCESS_WRITE is ACCESS_READ + 1,
-   * as `writable` is 0 or 1.
+   * Fills `offset` of the segments of chains from number `from` on, and the status of those that have one without
+   * translation.
    */
-  #translatePlain(translator: Translator): number {
-    const { address, length, writable, offset } = this;
-    const count = this.count;
-    let i = 0;
-    for (; i < count; i++) {
-      const at = translator.translate(address[i], length[i], READ + writable[i]);
-      if (at < 0) {
-        this.#dirtyTo = count;
-        break;
-      }
-      offset[i] = at;
-    }
-    return i;
+  translate(translator: Translator, from: number): void {
+    for (let chain = from; chain < this.count; chain++) this.#translateChain(translator, chain);
   }
 
   /** Chains whose status is not CHAIN_OK. */

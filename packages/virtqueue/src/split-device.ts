@@ -1,4 +1,4 @@
-import type { Arena, Publisher } from '@vhostlab/memory';
+import { ACCESS_READ, type Arena, type Publisher } from '@vhostlab/memory';
 import type { ChainBatch, Translator } from './chain-batch.ts';
 import {
   MAX_CHAIN_BYTES,
@@ -30,6 +30,8 @@ const NEXT = VIRTQ_DESC_F_NEXT;
 const WRITE = VIRTQ_DESC_F_WRITE;
 const INDIRECT = VIRTQ_DESC_F_INDIRECT;
 const CHAINED = NEXT | INDIRECT;
+/** ACCESS_WRITE is one more. */
+const READ = ACCESS_READ;
 
 const HIGH_WORD = 2 ** 32;
 
@@ -124,22 +126,30 @@ export class SplitDevice implements DeviceQueue {
   pop(batch: ChainBatch, max: number): number {
     batch.clear();
     const limit = Math.min(this.available(), max, batch.chainCapacity);
+    let plain = 0;
     while (batch.count < limit) {
-      if (batch.isPlain) this.#popSingles(batch, limit);
+      if (batch.isPlain) {
+        this.#popSingles(batch, limit);
+        plain = batch.count;
+      }
       if (batch.count === limit || !this.#popChain(batch)) break;
     }
     const count = batch.count;
     if (count === 0) return 0;
-    batch.translate(this.#translator);
+    if (!batch.isPlain) batch.translate(this.#translator, plain);
     if (this.#inOrder) this.#buffers.noteWritable(batch);
     this.counters.chains += count;
     this.counters.chainFaults += batch.countFaults();
     return count;
   }
 
-  /** Takes chains up to `limit` as long as they are of one descriptor; what is not, it leaves untouched. No branch but the way out. */
+  /**
+   * Takes chains up to `limit` as long as they are of one descriptor that lies in one place; others it leaves untouched.
+   * Translates at once: a loop of its own costs a nanosecond per chain.
+   */
   #popSingles(batch: ChainBatch, limit: number): void {
-    const { slot, readableBytes, writableBytes, address, length, writable } = batch;
+    const { slot, readableBytes, writableBytes, address, length, writable, offset } = batch;
+    const translator = this.#translator;
     const u16 = this.#u16;
     const u32 = this.#u32;
     const descriptors = this.#descriptors;
@@ -149,7 +159,7 @@ export class SplitDevice implements DeviceQueue {
     const availWord = this.#availWord | 0;
     const lastAvail = this.#lastAvail | 0;
     const chains = batch.count | 0;
-    const room = Math.min(limit, batch.segmentCapacity) - chains;
+    const room = (Math.min(limit, batch.segmentCapacity) - chains) | 0;
     let i = 0;
     for (; i < room; i++) {
       const at = (lastAvail + i) & mask;
@@ -159,13 +169,17 @@ export class SplitDevice implements DeviceQueue {
       const flagsNext = u32[w + 3];
       if ((flagsNext & CHAINED) !== 0) break;
       const bytes = u32[w + 2];
+      const guest = u32[w] + u32[w + 1] * HIGH_WORD;
+      const isWritable = (flagsNext & WRITE) >> 1;
+      const place = translator.translate(guest, bytes, READ + isWritable);
+      if (place < 0) break;
       const chain = chains + i;
-      address[chain] = u32[w] + u32[w + 1] * HIGH_WORD;
+      offset[chain] = place;
+      address[chain] = guest;
       length[chain] = bytes;
       descriptors[head] = 1;
       order[at] = head;
       slot[chain] = head;
-      const isWritable = (flagsNext & WRITE) >> 1;
       writable[chain] = isWritable;
       writableBytes[chain] = bytes * isWritable;
       readableBytes[chain] = bytes * (1 - isWritable);
