@@ -92,11 +92,11 @@ export class VhostPair {
     this.#chargeFetch(chains);
     this.#tagEvents(batch, chains, this.#books.stages.fetch);
     const headerBytes = this.#headers.bytes;
+    queue.pushUsedBurst(batch.slot, chains, 0);
     let count = 0;
     let bytes = 0;
     for (let c = 0; c < chains; c++) {
       const slot = batch.slot[c];
-      queue.pushUsed(slot, 0);
       const frameBytes = batch.readableBytes[c] - headerBytes;
       const index = this.#admit(batch, c, frameBytes, pool);
       if (index < 0) continue;
