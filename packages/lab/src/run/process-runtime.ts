@@ -92,7 +92,7 @@ export class ProcessRuntime {
 }
 
 /** Room for the windows and link buffers that `services` touch. */
-function arenaBytes(plan: RunPlan, services: readonly string[]): number {
+export function arenaBytes(plan: RunPlan, services: readonly string[]): number {
   const here = new Set(plan.cores.filter(({ service }) => services.includes(service)).map(({ id }) => id));
   const touched = new Set<string>();
   let links = 0;

@@ -3,12 +3,11 @@ import { type CoreModule, type RunPlan, TimeBounds, VirtualRuntime } from '@vhos
 import { createArena } from '@vhostlab/memory';
 import { mergeLog } from '@vhostlab/trace';
 import { ROLES, SERVICES } from '../../src/index.ts';
+import { arenaBytes } from '../../src/run/process-runtime.ts';
 import { compiled } from './run.ts';
 
 const modules = new Map<string, CoreModule>();
 for (const role of ROLES) for (const [name, module] of SERVICES[role].modules) modules.set(name, module);
-
-const ARENA_BYTES = 256 * 1024 * 1024;
 
 /** How a group takes part in a round: not at all, as the others do, or so fast that the others have its batches at once. */
 export type Pace = 'late' | 'even' | 'early';
@@ -31,7 +30,7 @@ export function splitHash(
         plan,
         services,
         modules,
-        arena: createArena(ARENA_BYTES),
+        arena: createArena(arenaBytes(plan, services)),
         profile: compiled,
         logSink: (chunk) => void chunks[g].push(chunk.slice()),
       }),
