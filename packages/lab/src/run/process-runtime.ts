@@ -91,14 +91,12 @@ export class ProcessRuntime {
   }
 }
 
-/** Room for the windows and link buffers that `services` touch. */
+/** Bytes of arena for the windows, link buffers and cores of `services`. */
 export function arenaBytes(plan: RunPlan, services: readonly string[]): number {
   const here = new Set(plan.cores.filter(({ service }) => services.includes(service)).map(({ id }) => id));
-  const touched = new Set<string>();
   let links = 0;
   for (const channel of plan.channels) {
     if (!here.has(channel.a.core) && !here.has(channel.b.core)) continue;
-    if (channel.window !== undefined) touched.add(channel.window);
     if (channel.kind === 'link') links += 4 * (channel.bufferBytes ?? (channel.capacity ?? 1024) * 2048);
   }
   const copies = plan.copyMode ? services.length : 1;
