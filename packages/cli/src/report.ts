@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { CompareOptions, Comparison, OpenLab, RunFolder, Tracing } from '@vhostlab/lab';
+import type { CompareOptions, Comparison, RunFolder, Tracing } from '@vhostlab/lab';
 import { notesOf } from '@vhostlab/lab';
 import { mergeOtlpJson } from '@vhostlab/telemetry';
 import { packetJourneys, readLog, representativeJourney } from '@vhostlab/trace';
@@ -9,13 +9,9 @@ import { VERSION } from './version.ts';
 /** Larger logs are not read back for the timelines of single packets. */
 const MAX_LOG_BYTES = 256 * 1024 * 1024;
 
-/** Spans of all processes of a lab as one OTLP JSON document. */
-export async function collectSpans(lab: OpenLab, tracing: Tracing): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  if (lab.placement === 'process') {
-    for (const { runtime } of lab.processes) parts.push((await runtime.readSpans({})).otlpJson);
-  }
-  parts.push(tracing.takeSpans().otlpJson);
+/** Spans of this process and of the services, `others`, as one OTLP JSON document. */
+export function joinSpans(tracing: Tracing, others: readonly Uint8Array[]): Uint8Array {
+  const parts = [...others, tracing.takeSpans().otlpJson];
   return mergeOtlpJson(parts.filter((part) => part.length > 0));
 }
 

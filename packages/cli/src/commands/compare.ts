@@ -44,7 +44,10 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
   lab.checkScenarios(options, capture);
   const startedAt = new Date();
   const folder = lab.RunFolder.create(flags.out, startedAt);
-  const { startTracing } = await import('../tracing.ts');
+  const [{ startTracing }, { withSpan }] = await Promise.all([
+    import('../tracing.ts'),
+    import('@vhostlab/contracts'),
+  ]);
   const tracing = startTracing('lab', folder.id, VERSION);
   const progress = io.progress();
   let doing = '';
@@ -76,28 +79,38 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
     );
   let open: import('@vhostlab/lab').OpenLab | undefined;
   try {
-    open =
+    const opened =
       options.placement === 'process'
         ? await lab.openProcessLab(tracing, service, { signal, onProgress })
         : lab.openEmbeddedLab(tracing, onProgress);
-    const { collectSpans, reportOf } = await import('../report.ts');
+    open = opened;
+    const { joinSpans, reportOf } = await import('../report.ts');
     const commandLine = process.argv.slice(2);
-    const comparison = await lab.compare(options, {
-      lab: open,
-      tracing,
-      profile,
-      ...(capture === undefined ? {} : { capture }),
-      folder,
-      signal,
-      onScenario: (workload, backend, packets) => {
-        doing = `${workload} over ${backend}, ${packets} packets`;
-        progress.update(doing);
-      },
-    });
+    const traced = { 'vhostlab.run.id': folder.id };
+    const [comparison, spans] = await withSpan(
+      tracing.providerFor('lab'),
+      'vhostlab compare',
+      traced,
+      async () => [
+        await lab.compare(options, {
+          lab: opened,
+          tracing,
+          profile,
+          ...(capture === undefined ? {} : { capture }),
+          folder,
+          signal,
+          onScenario: (workload, backend, packets) => {
+            doing = `${workload} over ${backend}, ${packets} packets`;
+            progress.update(doing);
+          },
+        }),
+        await opened.readSpans(),
+      ],
+    );
     progress.update('writing the report');
     const finding = lab.findingOf(comparison.results, profile.name);
     folder.writeJson('summary.json', { ...comparison, finding });
-    folder.write('otlp.json', await collectSpans(open, tracing));
+    folder.write('otlp.json', joinSpans(tracing, spans));
     folder.write(
       'report.html',
       reportOf(comparison, finding, options, commandLine, profile.description, folder),

@@ -103,7 +103,10 @@ export async function coordinate(
     await Promise.all(members.map(async (member) => settle(member, await nextReport(member))));
     for (let round = 1; ; round++) {
       const next = members.map((member) => Math.min(member.nextPs, arrivals.get(member) ?? NEVER));
-      if (next.every((at) => at === NEVER)) return round - 1;
+      if (next.every((at) => at === NEVER)) {
+        await Promise.all(members.map(finish));
+        return round - 1;
+      }
       arrivals.clear();
       // those with nothing to do answer too: a process that is stopped holds virtual time whatever its part
       const reports = await Promise.all(
@@ -117,12 +120,17 @@ export async function coordinate(
         reachedPs: Math.max(...members.map(({ progress }) => progress.reachedPs)),
       });
     }
-  } finally {
-    for (const { stream } of members) {
-      stream.send({ command: { case: 'finish', value: { abortReason: '' } } }).catch(() => undefined);
-      stream.closeSend();
-    }
+  } catch (error) {
+    for (const { stream } of members) stream.cancel();
+    throw error;
   }
+}
+
+/** Ends a process's part of the run and waits until it has. */
+async function finish({ stream }: Member): Promise<void> {
+  await stream.send({ command: { case: 'finish', value: { abortReason: '' } } });
+  stream.closeSend();
+  while ((await stream.receive()) !== undefined);
 }
 
 /** One window of a process: its bound and what it must have taken before, then its report. */

@@ -14,6 +14,11 @@ import { hostServices, type Tracing } from './serve.ts';
 export interface OpenLab extends Lab {
   /** Process ids of the services, by role. */
   pids?: Record<string, number>;
+  /**
+   * Spans of the service processes, each as OTLP JSON; nothing when they share this one. Call it inside the span of
+   * the run: asking makes spans, too.
+   */
+  readSpans(): Promise<Uint8Array[]>;
   close(): Promise<void>;
 }
 
@@ -42,6 +47,7 @@ export function openEmbeddedLab(tracing: Tracing, onProgress?: (progress: Progre
         runtime: createClient(runtimeV1.RuntimeService, transport, client),
       },
     ],
+    readSpans: async () => [],
     close: async () => {
       hosted.runtime.close();
       transport.close();

@@ -99,20 +99,23 @@ export async function openProcessLab(
   }
   const provider = tracing.providerFor('lab');
   const client = provider === undefined ? {} : { tracerProvider: provider };
+  const processes = running.map(({ role, socket, transport }) => ({
+    name: role,
+    services: [role],
+    address: `unix:${socket}`,
+    runtime: createClient(runtimeV1.RuntimeService, transport, client),
+  }));
   return {
     placement: 'process',
     services: Object.fromEntries(
       running.map(({ role, transport }) => [role, lifecycleClient(role, transport, client)]),
     ) as OpenLab['services'],
-    processes: running.map(({ role, socket, transport }) => ({
-      name: role,
-      services: [role],
-      address: `unix:${socket}`,
-      runtime: createClient(runtimeV1.RuntimeService, transport, client),
-    })),
+    processes,
     lost: lost.signal,
     ...(onProgress === undefined ? {} : { onProgress }),
     pids: Object.fromEntries(running.map(({ role, child }) => [role, child.pid ?? 0])),
+    readSpans: () =>
+      Promise.all(processes.map(async ({ runtime }) => (await runtime.readSpans({})).otlpJson)),
     close,
   };
 }
