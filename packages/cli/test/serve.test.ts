@@ -22,7 +22,7 @@ async function serve(
 }
 
 describe('serve', () => {
-  it.each(ROLES)('%s answers until SIGTERM, then drains and ends with status 0', async (role) => {
+  it.concurrent.each(ROLES)('%s answers until SIGTERM, then drains and ends with status 0', async (role) => {
     const { running, address } = await serve(role, `unix:${scratch.file(`${role}.sock`)}`);
     expect(running.stdout()).toBe(`vhostlab ${role} listens on ${address}\n`);
     const transport = createGrpcTransport(address);
@@ -62,16 +62,21 @@ describe('serve', () => {
     expect(await third.running.exited).toBe(0);
   });
 
-  it.each([
-    ['nowhere', 'Address "nowhere" is not HOST:PORT'],
-    ['127.0.0.1:99999', 'Address "127.0.0.1:99999" is not HOST:PORT'],
-    ['unix:relative.sock', 'Address "unix:relative.sock" needs an absolute path'],
-    ['unix:/nonexistent/nic.sock', 'The folder of the socket unix:/nonexistent/nic.sock does not exist'],
-  ])('refuses to listen at %s', async (listen, text) => {
-    const { status, stdout, stderr } = await run(scratch, 'serve', 'nic', '--listen', listen);
-    expect([status, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^[^\n]+\n$/);
-    expect(stderr).toContain(`vhostlab: --listen: ${text}`);
+  it('refuses addresses that cannot be', async () => {
+    const cases = [
+      ['nowhere', 'Address "nowhere" is not HOST:PORT'],
+      ['127.0.0.1:99999', 'Address "127.0.0.1:99999" is not HOST:PORT'],
+      ['unix:relative.sock', 'Address "unix:relative.sock" needs an absolute path'],
+      ['unix:/nonexistent/nic.sock', 'The folder of the socket unix:/nonexistent/nic.sock does not exist'],
+    ];
+    await Promise.all(
+      cases.map(async ([listen, text]) => {
+        const { status, stdout, stderr } = await run(scratch, 'serve', 'nic', '--listen', listen);
+        expect([status, stdout]).toEqual([2, '']);
+        expect(stderr).toMatch(/^[^\n]+\n$/);
+        expect(stderr).toContain(`vhostlab: --listen: ${text}`);
+      }),
+    );
   });
 
   it('refuses a service that there is not, and a missing address', async () => {
