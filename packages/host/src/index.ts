@@ -1,0 +1,32 @@
+export { setAffinity } from './affinity.ts';
+export { monotonicNs, sleep, wallClockMs } from './clock.ts';
+export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
+export { closeAll, Fd, openDescriptors } from './fd.ts';
+export { errnoName, HostError } from './host-error.ts';
+export { attachArena, type MapFileOptions, MappedArena, reserveArena } from './mapped-arena.ts';
+export {
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+  type FdFacts,
+  fdFacts,
+  type MemfdOptions,
+  memfd,
+  resize,
+} from './memfd.ts';
+export {
+  openPacketSocket,
+  openTap,
+  type TapOptions,
+  TUN_F_CSUM,
+  TUN_F_TSO4,
+  TUN_F_TSO6,
+} from './network.ts';
+export { openPath } from './open-path.ts';
+export { pidfdGetfd, pidfdOpen } from './pidfd.ts';
+export { pipe } from './pipe.ts';
+export { EVENT_ERROR, EVENT_HANGUP, EVENT_READABLE, EVENT_WRITABLE, Poller } from './poller.ts';
+export { Reactor } from './reactor.ts';
+export { readInto, writeFrom } from './transfer.ts';
+export { UnixListener } from './unix-listener.ts';
+export { MAX_FDS, MAX_TRANSFER_BYTES, type Received, UnixSocket } from './unix-socket.ts';

@@ -1,0 +1,127 @@
+import { Fd } from './fd.ts';
+import { HostError } from './host-error.ts';
+import { checked, libc } from './libc.ts';
+import { openPath } from './open-path.ts';
+import { scratch } from './scratch.ts';
+
+const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUNSETVNETHDRSZ = 0x400454d8;
+const IFF_TAP = 0x0002;
+const IFF_MULTI_QUEUE = 0x0100;
+const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+const IFF_UP = 1;
+const SIOCGIFFLAGS = 0x8913;
+const SIOCSIFFLAGS = 0x8914;
+const SIOCSIFMTU = 0x8922;
+const AF_INET = 2;
+const AF_PACKET = 17;
+const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
+const SOCK_FLAGS = 0o2004000;
+const ETH_P_ALL = 3;
+const SOL_PACKET = 263;
+const PACKET_VNET_HDR = 15;
+const MAX_NAME_BYTES = 15;
+
+export const TUN_F_CSUM = 1;
+export const TUN_F_TSO4 = 2;
+export const TUN_F_TSO6 = 4;
+
+/** Where `struct ifreq` (40 bytes) and small integers stand in the scratch memory. */
+const IFREQ = 1792;
+const VALUE = 1840;
+
+export interface TapOptions {
+  /** Bytes of the virtio_net_hdr in front of each frame; 0: none. */
+  headerBytes?: number;
+  /** TUN_F_… that the reader can take: the kernel then hands over frames without checksums, or whole TCP segments. */
+  offloads?: number;
+  multiQueue?: boolean;
+  mtu?: number;
+}
+
+/** Opens (or makes) a tap interface and brings it up. Needs CAP_NET_ADMIN. Throws a HostError that names it. */
+export function openTap(name: string, options: TapOptions = {}): Fd {
+  const { headerBytes = 0, offloads = 0, multiQueue = false, mtu } = options;
+  const tun = openPath('/dev/net/tun', 'read-write', true);
+  const fd = new Fd(tun.release(), `tap ${name}`);
+  try {
+    const flags =
+      IFF_TAP | IFF_NO_PI | (headerBytes > 0 ? IFF_VNET_HDR : 0) | (multiQueue ? IFF_MULTI_QUEUE : 0);
+    writeName(name);
+    scratch.u16[(IFREQ + 16) / 2] = flags;
+    checked(libc.ioctl(fd.number, TUNSETIFF, scratch.address + IFREQ), 'TUNSETIFF', name);
+    if (headerBytes > 0) {
+      scratch.i32[VALUE / 4] = headerBytes;
+      checked(libc.ioctl(fd.number, TUNSETVNETHDRSZ, scratch.address + VALUE), 'TUNSETVNETHDRSZ', name);
+    }
+    if (offloads > 0) checked(libc.ioctl(fd.number, TUNSETOFFLOAD, offloads), 'TUNSETOFFLOAD', name);
+    bringUp(name, mtu);
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a raw packet socket on an interface: every frame that it sends or receives. Needs CAP_NET_RAW. With
+ * `headerBytes` true each frame has a virtio_net_hdr of 10 bytes in front. Throws a HostError.
+ */
+export function openPacketSocket(name: string, withHeader = false): Fd {
+  const index = interfaceIndex(name);
+  const protocol = ETH_P_ALL << 8;
+  const number = checked(libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, protocol), 'socket AF_PACKET');
+  const fd = new Fd(number, `packet socket ${name}`);
+  try {
+    if (withHeader) {
+      scratch.i32[VALUE / 4] = 1;
+      const value = scratch.address + VALUE;
+      checked(libc.setsockopt(number, SOL_PACKET, PACKET_VNET_HDR, value, 4), 'PACKET_VNET_HDR', name);
+    }
+    scratch.u8.fill(0, IFREQ, IFREQ + 20);
+    scratch.u16[IFREQ / 2] = AF_PACKET;
+    scratch.u16[IFREQ / 2 + 1] = protocol;
+    scratch.i32[IFREQ / 4 + 1] = index;
+    checked(libc.bind(number, scratch.address + IFREQ, 20), 'bind', name);
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+function interfaceIndex(name: string): number {
+  const index = libc.ifNametoindex(name);
+  if (index === 0) throw new HostError('if_nametoindex', 19, name);
+  return index;
+}
+
+function bringUp(name: string, mtu: number | undefined): void {
+  const number = checked(libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0), 'socket');
+  const fd = new Fd(number, 'control socket');
+  try {
+    const request = scratch.address + IFREQ;
+    writeName(name);
+    if (mtu !== undefined) {
+      scratch.i32[(IFREQ + 16) / 4] = mtu;
+      checked(libc.ioctl(number, SIOCSIFMTU, request), 'SIOCSIFMTU', name);
+    }
+    checked(libc.ioctl(number, SIOCGIFFLAGS, request), 'SIOCGIFFLAGS', name);
+    scratch.u16[(IFREQ + 16) / 2] |= IFF_UP;
+    checked(libc.ioctl(number, SIOCSIFFLAGS, request), 'SIOCSIFFLAGS', name);
+  } finally {
+    fd.close();
+  }
+}
+
+function writeName(name: string): void {
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES) {
+    throw new RangeError(`"${name}" is no interface name: 1 to ${MAX_NAME_BYTES} bytes`);
+  }
+  scratch.u8.fill(0, IFREQ, IFREQ + 40);
+  scratch.u8.set(bytes, IFREQ);
+}
