@@ -1,0 +1,62 @@
+export type {
+  BackendDevice,
+  DeviceOffer,
+  IotlbChange,
+  MemoryChange,
+  Refused,
+} from './backend/backend-device.ts';
+export {
+  type CreatedMemory,
+  isMapProblem,
+  type MapProblem,
+  type Mapping,
+  type MappingPurpose,
+  type MapRequest,
+  type MemoryMapper,
+} from './backend/memory-mapper.ts';
+export { decodeBase, encodeBase, initialBase, type RingBase } from './backend/ring-base.ts';
+export type {
+  InflightArea,
+  IotlbRange,
+  LogArea,
+  MappedRegion,
+  RingAreas,
+  RingPlacement,
+  RingSetup,
+} from './backend/ring-setup.ts';
+export type { MessageSocket, Received, SocketListener } from './connection/message-socket.ts';
+export type { Fd } from './fd.ts';
+export {
+  BACK,
+  BACK_MESSAGES,
+  type BackMessage,
+  type BackName,
+  backMessage,
+} from './registry/back-messages.ts';
+export {
+  FRONT,
+  FRONT_MESSAGES,
+  type FrontMessage,
+  type FrontName,
+  frontMessage,
+  frontMessageNamed,
+} from './registry/front-messages.ts';
+export { type NetUse, type PayloadKind, PEERS, type Peer, SOURCES, type Source } from './registry/kinds.ts';
+export {
+  missingRequirements,
+  PROTOCOL_F,
+  PROTOCOL_FEATURES,
+  type ProtocolFeature,
+  type ProtocolFeatureName,
+  protocolFeatureNames,
+  protocolMask,
+} from './registry/protocol-features.ts';
+export {
+  F_ACCESS_PLATFORM,
+  F_EVENT_IDX,
+  F_LOG_ALL,
+  F_PROTOCOL_FEATURES,
+  F_RING_PACKED,
+  VIRTIO_FEATURES,
+  virtioFeatureNames,
+} from './registry/virtio-features.ts';
