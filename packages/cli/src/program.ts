@@ -1,21 +1,8 @@
-import { readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
 import { Command } from 'commander';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { Io } from './io.ts';
+import { type CommandModule, loadCommands } from './load-commands.ts';
 import { VERSION } from './version.ts';
-
-/** What every file of src/commands/ exports: one command, registered on the program. */
-export interface CommandModule {
-  /**
-   * Adds the command with its options and action. Import heavy packages inside the action, not at the top of the
-   * file: every command is registered at every start. Use `program.command(…)`, which inherits how errors of usage
-   * end; an action that fails throws (errors.ts says which error ends in which exit status).
-   */
-  register(program: Command, io: Io): void;
-  /** Command lines for the examples of `vhostlab --help`, each with what it does. */
-  readonly examples?: readonly (readonly [commandLine: string, meaning: string])[];
-}
 
 /** The program with every command of src/commands/. Errors of usage are thrown as CommanderError, never exit. */
 export async function createProgram(io: Io): Promise<Command> {
@@ -30,18 +17,11 @@ export async function createProgram(io: Io): Promise<Command> {
     })
     .showHelpAfterError('(--help lists what there is)')
     .exitOverride();
-  const modules = await loadCommands();
+  const modules = await loadCommands('commands');
   for (const module of modules) {
     module.register(program, io);
   }
   return program.addHelpText('after', rootHelp(modules));
-}
-
-async function loadCommands(): Promise<CommandModule[]> {
-  const folder = join(import.meta.dirname, 'commands');
-  const extension = extname(import.meta.filename);
-  const names = (await readdir(folder)).filter((name) => extname(name) === extension).sort();
-  return Promise.all(names.map(async (name) => (await import(join(folder, name))) as CommandModule));
 }
 
 function rootHelp(modules: readonly CommandModule[]): string {
