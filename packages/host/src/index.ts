@@ -27,6 +27,8 @@ export { pidfdGetfd, pidfdOpen } from './pidfd.ts';
 export { pipe } from './pipe.ts';
 export { EVENT_ERROR, EVENT_HANGUP, EVENT_READABLE, EVENT_WRITABLE, Poller } from './poller.ts';
 export { Reactor } from './reactor.ts';
+export { Thread } from './thread.ts';
+export { type ThreadInbox, threadInbox } from './thread-inbox.ts';
 export { readInto, writeFrom } from './transfer.ts';
 export { UnixListener } from './unix-listener.ts';
 export { MAX_FDS, MAX_TRANSFER_BYTES, type Received, UnixSocket } from './unix-socket.ts';

@@ -51,6 +51,8 @@ export interface FdFacts {
   pageBytes: number;
   /** F_SEAL_… of a memfd; 0 elsewhere. */
   seals: number;
+  /** Device and inode: the same for every descriptor of one file. */
+  identity: string;
 }
 
 /** Asks the kernel about a descriptor. Throws a HostError when it is not open. */
@@ -70,6 +72,7 @@ export function fdFacts(fd: Fd): FdFacts {
     sizeBytes: stat.size,
     pageBytes: stat.isFile() ? filePageBytes(fd) : 4096,
     seals: seals < 0 ? 0 : seals,
+    identity: `${stat.dev}:${stat.ino}`,
   };
 }
 

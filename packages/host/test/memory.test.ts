@@ -89,7 +89,12 @@ describe('MappedArena', () => {
 
 describe('memfd', () => {
   it('tells size, kind and page size', () => {
-    expect(fdFacts(file(12345))).toEqual({ kind: 'file', sizeBytes: 12345, pageBytes: 4096, seals: 0 });
+    const fd = file(12345);
+    expect(fdFacts(fd)).toMatchObject({ kind: 'file', sizeBytes: 12345, pageBytes: 4096, seals: 0 });
+    const copy = fd.dup();
+    open.push(copy);
+    expect(fdFacts(copy).identity).toBe(fdFacts(fd).identity);
+    expect(fdFacts(file(12345)).identity).not.toBe(fdFacts(fd).identity);
     const [reader, writer] = pipe();
     open.push(reader, writer);
     expect(fdFacts(reader).kind).toBe('pipe');
