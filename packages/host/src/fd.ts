@@ -3,11 +3,17 @@ import { checked, libc } from './libc.ts';
 
 const F_DUPFD_CLOEXEC = 1030;
 
+/** What calls need of a descriptor that stays its owner's. */
+export interface Descriptor {
+  readonly number: number;
+  readonly kind?: string;
+}
+
 /**
  * A file descriptor and its one owner. Whoever holds the object closes it; handing it on means giving the object away.
  * `number` is -1 once it is closed, so that a late use fails with EBADF instead of hitting somebody else's file.
  */
-export class Fd {
+export class Fd implements Descriptor {
   #number: number;
   /** What it is, for people: `eventfd`, `memfd guest`. */
   readonly kind: string;

@@ -1,7 +1,7 @@
 export { setAffinity } from './affinity.ts';
 export { monotonicNs, sleep, wallClockMs } from './clock.ts';
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
-export { closeAll, Fd, openDescriptors } from './fd.ts';
+export { closeAll, type Descriptor, Fd, openDescriptors } from './fd.ts';
 export { errnoName, HostError } from './host-error.ts';
 export { attachArena, type MapFileOptions, MappedArena, reserveArena } from './mapped-arena.ts';
 export {

@@ -1,4 +1,4 @@
-import type { Fd } from './fd.ts';
+import type { Descriptor } from './fd.ts';
 import { HostError } from './host-error.ts';
 import { checked, errno, libc, viewMemory } from './libc.ts';
 import {
@@ -46,10 +46,16 @@ export class MappedArena {
    * Maps `bytes` of a file at `offset`. Both, and `fileOffset`, are multiples of the file's page size. Throws a HostError.
    * The mapping outlives the descriptor.
    */
-  mapFile(offset: number, fd: Fd, fileOffset: number, bytes: number, options: MapFileOptions = {}): void {
+  mapFile(
+    offset: number,
+    fd: Descriptor,
+    fileOffset: number,
+    bytes: number,
+    options: MapFileOptions = {},
+  ): void {
     const protection = options.readOnly === true ? PROT_READ : PROT_READ | PROT_WRITE;
     const flags = MAP_SHARED | MAP_FIXED | (options.populate === true ? MAP_POPULATE : 0);
-    this.#map(offset, bytes, protection, flags, fd.number, fileOffset, fd.kind);
+    this.#map(offset, bytes, protection, flags, fd.number, fileOffset, fd.kind ?? `fd ${fd.number}`);
   }
 
   /** Maps private zeroed memory at `offset`, in transparent huge pages where the kernel has them. */

@@ -1,5 +1,5 @@
 import { fstatSync, type Stats, statfsSync } from 'node:fs';
-import { Fd } from './fd.ts';
+import { type Descriptor, Fd } from './fd.ts';
 import { HostError } from './host-error.ts';
 import { checked, errno, libc } from './libc.ts';
 
@@ -39,7 +39,7 @@ export function memfd(name: string, bytes: number, options: MemfdOptions = {}): 
 }
 
 /** Changes the size of a file. Throws a HostError: EPERM when a seal forbids it. */
-export function resize(fd: Fd, bytes: number): void {
+export function resize(fd: Descriptor, bytes: number): void {
   checked(libc.ftruncate(fd.number, bytes), 'ftruncate', fd.kind);
 }
 
@@ -56,7 +56,7 @@ export interface FdFacts {
 }
 
 /** Asks the kernel about a descriptor. Throws a HostError when it is not open. */
-export function fdFacts(fd: Fd): FdFacts {
+export function fdFacts(fd: Descriptor): FdFacts {
   const stat = statOf(fd);
   const seals = libc.fcntl(fd.number, F_GET_SEALS, 0);
   return {
@@ -76,7 +76,7 @@ export function fdFacts(fd: Fd): FdFacts {
   };
 }
 
-function statOf(fd: Fd): Stats {
+function statOf(fd: Descriptor): Stats {
   try {
     return fstatSync(fd.number);
   } catch {
@@ -84,7 +84,7 @@ function statOf(fd: Fd): Stats {
   }
 }
 
-function filePageBytes(fd: Fd): number {
+function filePageBytes(fd: Descriptor): number {
   const { type, bsize } = statfsSync(`/proc/self/fd/${fd.number}`);
   return type === HUGETLBFS_MAGIC ? bsize : 4096;
 }

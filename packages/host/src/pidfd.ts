@@ -1,4 +1,4 @@
-import { Fd } from './fd.ts';
+import { type Descriptor, Fd } from './fd.ts';
 import { checked, libc } from './libc.ts';
 
 const SYS_PIDFD_OPEN = 434;
@@ -13,7 +13,7 @@ export function pidfdOpen(pid: number): Fd {
 }
 
 /** A copy of descriptor `number` of another process. Throws a HostError: EBADF, EPERM (ptrace rights are needed). */
-export function pidfdGetfd(process: Fd, number: number): Fd {
+export function pidfdGetfd(process: Descriptor, number: number): Fd {
   const result = libc.syscall(SYS_PIDFD_GETFD, process.number, number, 0);
   return new Fd(
     checked(result, 'pidfd_getfd', `${process.kind} fd ${number}`),

@@ -1,4 +1,4 @@
-import { Fd } from './fd.ts';
+import { type Descriptor, Fd } from './fd.ts';
 import { checked, epollWaitAsync, libc, viewMemory } from './libc.ts';
 import { mapPrivate } from './mmap.ts';
 
@@ -35,17 +35,17 @@ export class Poller {
     return this.#fd.number;
   }
 
-  add(fd: Fd, token: number, events = EVENT_READABLE): void {
+  add(fd: Descriptor, token: number, events = EVENT_READABLE): void {
     this.#control(ADD, fd, token, events);
   }
 
-  modify(fd: Fd, token: number, events: number): void {
+  modify(fd: Descriptor, token: number, events: number): void {
     this.#control(MODIFY, fd, token, events);
   }
 
   /** Takes a descriptor out; one that is closed already is out by itself. */
-  remove(fd: Fd): void {
-    if (fd.isOpen) libc.epollCtl(this.#fd.number, DELETE, fd.number, 0);
+  remove(fd: Descriptor): void {
+    if (fd.number >= 0) libc.epollCtl(this.#fd.number, DELETE, fd.number, 0);
   }
 
   /** Blocks this thread up to `timeoutMs` (-1: for ever). Answers how many descriptors are ready, at most 64. */
@@ -81,7 +81,7 @@ export class Poller {
     libc.munmap(this.#address, 4096);
   }
 
-  #control(operation: number, fd: Fd, token: number, events: number): void {
+  #control(operation: number, fd: Descriptor, token: number, events: number): void {
     this.#words[CONTROL_WORD] = events;
     this.#words[CONTROL_WORD + 1] = token;
     this.#words[CONTROL_WORD + 2] = 0;

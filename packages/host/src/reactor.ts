@@ -1,9 +1,9 @@
 import { drainEvent, eventFd, signalEvent } from './event-fd.ts';
-import type { Fd } from './fd.ts';
+import type { Descriptor, Fd } from './fd.ts';
 import { EVENT_READABLE, Poller } from './poller.ts';
 
 interface Watch {
-  fd: Fd;
+  fd: Descriptor;
   onReady: (events: number) => void;
 }
 
@@ -28,7 +28,7 @@ export class Reactor {
   }
 
   /** Calls `onReady` whenever `fd` is ready. Answers a function that ends it; call it before the descriptor is closed. */
-  watch(fd: Fd, onReady: (events: number) => void, events = EVENT_READABLE): () => void {
+  watch(fd: Descriptor, onReady: (events: number) => void, events = EVENT_READABLE): () => void {
     const token = this.#nextToken++;
     this.#poller.add(fd, token, events);
     this.#watches.set(token, { fd, onReady });

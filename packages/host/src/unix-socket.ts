@@ -1,4 +1,4 @@
-import { Fd } from './fd.ts';
+import { type Descriptor, Fd } from './fd.ts';
 import { checked, errno, libc } from './libc.ts';
 import { SCRATCH_BYTES, scratch } from './scratch.ts';
 import { unixAddress } from './socket-address.ts';
@@ -71,9 +71,9 @@ export class UnixSocket {
 
   /**
    * Sends bytes (at most MAX_TRANSFER_BYTES are taken) and, with the first of them, descriptors, which stay the caller's.
-   * Answers how many bytes went out: 0 when the peer is slow (try again, descriptors included), -1 when it is gone.
+   * Answers how many bytes went out: 'again' when the peer is slow (descriptors have not gone either), 'closed' when it is gone.
    */
-  send(bytes: Uint8Array, fds: readonly Fd[] = []): number {
+  send(bytes: Uint8Array, fds: readonly Descriptor[] = []): number | 'again' | 'closed' {
     const count = Math.min(bytes.length, MAX_TRANSFER_BYTES);
     scratch.u8.set(count === bytes.length ? bytes : bytes.subarray(0, count), PAYLOAD);
     prepare(count, fds.length === 0 ? 0 : CMSG_HEADER_BYTES + 4 * fds.length);
@@ -86,7 +86,7 @@ export class UnixSocket {
     const sent = libc.sendmsg(this.fd.number, scratch.address + HEADER, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) return sent;
     const error = errno();
-    return error === EAGAIN || error === EINTR ? 0 : -1;
+    return error === EAGAIN || error === EINTR ? 'again' : 'closed';
   }
 
   /**
