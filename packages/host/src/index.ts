@@ -1,4 +1,5 @@
 export { setAffinity } from './affinity.ts';
+export { readBytes, setNonBlocking, writeBytes } from './bytes.ts';
 export { monotonicNs, sleep, wallClockMs } from './clock.ts';
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
 export { closeAll, type Descriptor, Fd, openDescriptors } from './fd.ts';

@@ -9,10 +9,13 @@ import {
   Fd,
   openDescriptors,
   Poller,
+  pipe,
   Reactor,
+  readBytes,
   signalEvent,
   UnixListener,
   UnixSocket,
+  writeBytes,
 } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'host-'));
@@ -187,5 +190,23 @@ describe('Fd', () => {
 
   it('is never made of what is no descriptor', () => {
     expect(() => new Fd(-1, 'nothing')).toThrow(RangeError);
+  });
+});
+
+describe('pipes', () => {
+  it('carry bytes without waiting, and say when the other end is gone', () => {
+    const [reader, writer] = pipe();
+    const into = new Uint8Array(16);
+    expect(readBytes(reader, into)).toBe('again');
+    expect(writeBytes(writer, text('state'))).toBe(5);
+    expect(readBytes(reader, into)).toBe(5);
+    expect(new TextDecoder().decode(into.subarray(0, 5))).toBe('state');
+    writer.close();
+    expect(readBytes(reader, into)).toBe('closed');
+    reader.close();
+    const [otherReader, otherWriter] = pipe();
+    otherReader.close();
+    expect(writeBytes(otherWriter, text('x'))).toBe('closed');
+    otherWriter.close();
   });
 });
