@@ -1,36 +1,56 @@
 /**
- * The process in which allocation is measured: `node --expose-gc allocation-child.ts MODULE CALLS`. Prints one JSON
- * object: bytes of heap growth per call for every hot case of the module.
+ * The process in which allocation is measured: `node --expose-gc --single-threaded allocation-child.ts MODULE CALLS`.
+ * Prints one JSON object: bytes of heap growth per call for every hot case of the module.
  */
 import { pathToFileURL } from 'node:url';
+import { getHeapStatistics } from 'node:v8';
 import type { HotCases } from './no-allocation.ts';
 
-const SLICES = 10;
-const ROUNDS = 6;
+/** Slices in a row that are counted together. */
+const WINDOW = 5;
+const MOST_SLICES = 60;
 const CLEAN_BYTES = 0.5;
 
-function run(hot: (call: number) => unknown, from: number, calls: number): void {
+type Hot = (call: number) => unknown;
+
+function run(hot: Hot, from: number, calls: number): void {
   for (let i = from; i < from + calls; i++) hot(i);
 }
 
 /**
- * Sum of the heap growth over slices so small that the young generation holds their garbage without a collection. Until
- * the optimising compiler has settled a function keeps boxing its doubles now and then, so rounds are repeated until one
- * is clean; code that allocates by itself does so in every round.
+ * Change of the heap's size over a slice. The young generation is empty at its start and holds the garbage of the whole
+ * slice; where it does not, and a collection takes from the heap, that is a change as well.
  */
-function bytesPerCall(hot: (call: number) => unknown, calls: number): number {
-  const slice = Math.ceil(calls / SLICES);
-  let call = 0;
+function growthBytes(hot: Hot, from: number, calls: number): number {
+  globalThis.gc?.({ type: 'minor' });
+  const before = getHeapStatistics().used_heap_size;
+  run(hot, from, calls);
+  return Math.abs(getHeapStatistics().used_heap_size - before);
+}
+
+/** What looking at the heap allocates by itself. */
+function ownBytes(): number {
+  const hot: Hot = () => undefined;
+  for (let i = 0; i < 100; i++) growthBytes(hot, 0, 1);
+  return growthBytes(hot, 0, 1);
+}
+
+/**
+ * The least growth of any slices in a row. Until the optimising compiler has settled, a function keeps boxing its doubles
+ * now and then, so slices follow until those last run are clean; code that allocates by itself does so in all of them.
+ */
+function bytesPerCall(hot: Hot, calls: number): number {
+  const slice = Math.ceil(calls / WINDOW);
+  const own = ownBytes();
+  const grown: number[] = [];
   let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS && least >= CLEAN_BYTES; round++) {
-    let bytes = 0;
-    for (let done = 0; done < SLICES; done++, call += slice) {
-      globalThis.gc?.();
-      const before = process.memoryUsage().heapUsed;
-      run(hot, call, slice);
-      bytes += Math.max(0, process.memoryUsage().heapUsed - before);
+  globalThis.gc?.();
+  for (let n = 0; n < MOST_SLICES && least >= CLEAN_BYTES; n++) {
+    grown.push(Math.max(0, growthBytes(hot, n * slice, slice) - own));
+    if (grown.length > WINDOW) grown.shift();
+    if (grown.length === WINDOW) {
+      least = Math.min(least, grown.reduce((sum, bytes) => sum + bytes) / (slice * WINDOW));
     }
-    least = Math.min(least, bytes / (slice * SLICES));
   }
   return least;
 }
