@@ -24,6 +24,56 @@ export type {
   RingPlacement,
   RingSetup,
 } from './backend/ring-setup.ts';
+export { decodePayload, fixedSize, isProblem, type PayloadResult } from './codec/decode-payload.ts';
+export { encodePayload } from './codec/encode-payload.ts';
+export { explainMessage, explainPayload, statusNames } from './codec/explain.ts';
+export {
+  decodeHeader,
+  FLAG_NEED_REPLY,
+  FLAG_REPLY,
+  FLAG_VERSION,
+  frameBytes,
+  type Header,
+} from './codec/header.ts';
+export {
+  HEADER_BYTES,
+  MAX_CONFIG_BYTES,
+  MAX_MESSAGE_FDS,
+  MAX_PAYLOAD_BYTES,
+  MAX_TABLE_REGIONS,
+} from './codec/layouts.ts';
+export {
+  type Channel,
+  type Draft,
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  messageName,
+  messageRow,
+  type Role,
+} from './codec/message.ts';
+export {
+  type ConfigPayload,
+  EMPTY,
+  type InflightPayload,
+  IOTLB_ACCESS_FAIL,
+  IOTLB_INVALIDATE,
+  IOTLB_MISS,
+  IOTLB_UPDATE,
+  type Iotlb,
+  type MemRegion,
+  type Payload,
+  type PayloadOf,
+  TRANSFER_LOAD,
+  TRANSFER_PHASE_STOPPED,
+  TRANSFER_SAVE,
+  u64Payload,
+  VRING_F_LOG,
+  type VringAddr,
+  type VringFd,
+  type VringState,
+} from './codec/payload.ts';
+export { CLAUSE, clauseOf, type Problem, type ProblemCode, problem } from './codec/problem.ts';
 export type { MessageSocket, Received, SocketListener } from './connection/message-socket.ts';
 export type { Fd } from './fd.ts';
 export {
