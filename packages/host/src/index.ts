@@ -1,5 +1,6 @@
 export { setAffinity } from './affinity.ts';
 export { readBytes, setNonBlocking, writeBytes } from './bytes.ts';
+export { type Child, type ChildExit, type ChildOptions, startChild } from './child.ts';
 export { monotonicNs, sleep, wallClockMs } from './clock.ts';
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
 export { closeAll, type Descriptor, Fd, openDescriptors } from './fd.ts';
