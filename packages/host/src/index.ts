@@ -1,7 +1,7 @@
 export { setAffinity } from './affinity.ts';
 export { readBytes, setNonBlocking, writeBytes } from './bytes.ts';
 export { type Child, type ChildExit, type ChildOptions, startChild } from './child.ts';
-export { monotonicNs, sleep, wallClockMs } from './clock.ts';
+export { monotonicNs, sleep, wallClockMs, within } from './clock.ts';
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
 export { closeAll, type Descriptor, Fd, openDescriptors } from './fd.ts';
 export { errnoName, HostError } from './host-error.ts';
