@@ -1,0 +1,39 @@
+import { Thread } from '@vhostlab/host';
+import type { WorkerCommand, WorkerNote } from './commands.ts';
+
+/** The worker threads of this process. Work of queue pair p is worker p modulo their number. */
+export class WorkerPool {
+  readonly #threads: readonly Thread[];
+
+  constructor(module: URL, configs: readonly unknown[], onNote: (note: WorkerNote) => void) {
+    this.#threads = configs.map((config, at) => {
+      const thread = new Thread(module, config, `worker${at}`);
+      thread.onNote = (note) => onNote(note as WorkerNote);
+      return thread;
+    });
+  }
+
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /** The worker of a queue pair does it. */
+  call(pair: number, command: WorkerCommand): Promise<unknown> {
+    return (this.#threads[pair % this.#threads.length] as Thread).call(command);
+  }
+
+  /** Every worker does it; resolves when all have. */
+  async callAll(command: WorkerCommand): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.call(command)));
+  }
+
+  /** Resolves with the error of the first worker that ends by itself. */
+  async failure(): Promise<Error> {
+    const error = await Promise.race(this.#threads.map((thread) => thread.ended));
+    return error ?? new Error('a worker thread has ended');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+}
