@@ -77,6 +77,22 @@ describe('import direction', () => {
     ]);
   });
 
+  it('gives tests the real peers, and nothing else of the tools', () => {
+    const graph = graphOf({
+      'tools/peers/index.ts': '',
+      'tools/check/run.ts': '',
+      'packages/vhost-device/test/a.peers.test.ts': "import '../../../tools/peers/index.ts';",
+      'packages/vhost-device/test/b.test.ts': "import '../../../tools/check/run.ts';",
+      'packages/vhost-device/src/c.ts': "import '../../../tools/peers/index.ts';",
+    });
+    expect(directionErrors(graph)).toEqual(
+      ['src/c.ts', 'test/b.test.ts'].map(
+        (path) =>
+          `packages/vhost-device/${path}:1: vhost-device imports tools; move what it needs into a package`,
+      ),
+    );
+  });
+
   it('keeps effectful modules, koffi and SDKs where they belong', () => {
     const graph = graphOf({
       'packages/packet/src/a.ts': "import 'node:fs';\nimport 'fs/promises';\nimport 'node:path';",

@@ -1,0 +1,29 @@
+export { Cleanup, type Stoppable } from './cleanup.ts';
+export type { GuestResult } from './guest-console.ts';
+export { ensureHugePages, type HugePages, hugePages } from './hugepages.ts';
+export { arrived, fileAddress, type MigrationStatus, migrateTo } from './migration.ts';
+export { type NetVhostOptions, netVhost } from './net-vhost.ts';
+export { OvsDpdk, type OvsDpdkOptions, type OvsPortStats, ovsDpdk } from './ovs-dpdk.ts';
+export {
+  clearStaleSocket,
+  isListening,
+  type PeerCommand,
+  type PeerExit,
+  PeerProcess,
+  peerFolder,
+  requireProgram,
+  waitUntil,
+} from './process.ts';
+export { macAddress, Qemu, type VhostUserNetdev } from './qemu.ts';
+export { type QemuIpxeOptions, qemuIpxe } from './qemu-ipxe.ts';
+export { type LinuxGuest, type QemuLinuxOptions, qemuLinux } from './qemu-linux.ts';
+export { Qmp, type QmpEvent } from './qmp.ts';
+export { type StorageDaemonOptions, storageDaemon } from './storage-daemon.ts';
+export {
+  type ForwardMode,
+  type ForwardStats,
+  type PortStats,
+  Testpmd,
+  type TestpmdOptions,
+} from './testpmd.ts';
+export { type VirtioUserOptions, virtioUser } from './virtio-user.ts';

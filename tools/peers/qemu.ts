@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import { clearStaleSocket, PeerProcess, peerFolder } from './process.ts';
+import { Qmp } from './qmp.ts';
+
+/** One virtio-net device of a guest, and the vhost-user socket behind it. */
+export interface VhostUserNetdev {
+  readonly socketPath: string;
+  /** Listens on the socket and takes back ends one after the other; connects to it by default. */
+  readonly server?: boolean;
+  /** As a client, connects again this many seconds after it lost the back end. */
+  readonly reconnectS?: number;
+  readonly mac?: string;
+  /** Queue pairs, 1 by default. */
+  readonly queues?: number;
+  /** More properties of the device `virtio-net-pci`, such as `{ packed: 'on', csum: 'off' }`. */
+  readonly device?: Readonly<Record<string, string | number>>;
+}
+
+/** A running QEMU and its monitor. */
+export class Qemu {
+  readonly process: PeerProcess;
+  /** Path of the monitor's socket; QEMU serves one client on it, and `qmp` is that one. */
+  readonly qmpPath: string;
+  #qmp: Qmp | null = null;
+
+  constructor(process: PeerProcess, qmpPath: string) {
+    this.process = process;
+    this.qmpPath = qmpPath;
+  }
+
+  get pid(): number {
+    return this.process.pid;
+  }
+
+  /** The monitor; there is one once the machine is `ready`. */
+  get qmp(): Qmp {
+    if (this.#qmp === null) throw this.process.error('the monitor is not there before ready()');
+    return this.#qmp;
+  }
+
+  /** Waits until the machine is set up, its vhost-user devices connected, and the monitor answers. */
+  async ready(): Promise<void> {
+    await this.process.waitForSocket(this.qmpPath);
+    this.#qmp ??= await Qmp.connect(this.qmpPath);
+  }
+
+  output(): string {
+    return this.process.output();
+  }
+
+  /** Kills it at once, as a crash would. */
+  kill(): Promise<void> {
+    return this.process.kill();
+  }
+
+  /** Ends it and removes its folder. Harmless when repeated. */
+  async stop(): Promise<void> {
+    this.#qmp?.close();
+    await this.process.stop();
+  }
+}
+
+/** What a machine is made of besides its network devices. */
+export interface MachineOptions {
+  readonly name: string;
+  readonly memoryMiB: number;
+  readonly netdevs: readonly VhostUserNetdev[];
+  readonly args: readonly string[];
+  /** Shared memory on huge pages instead of ordinary ones. */
+  readonly hugepages?: boolean;
+}
+
+/**
+ * Starts QEMU under emulation (TCG) with shared memory, as vhost-user needs it. It is ready then, except with a device
+ * in server mode: QEMU waits there for the first back end, so await `ready()` once that has been started. The folder
+ * is the machine's own; `args` may name files in it.
+ */
+export async function startQemu(options: MachineOptions, folder = peerFolder(options.name)): Promise<Qemu> {
+  const qmpPath = join(folder, 'qmp.sock');
+  const served = options.netdevs.filter(({ server }) => server === true).map(({ socketPath }) => socketPath);
+  served.forEach(clearStaleSocket);
+  const process = await PeerProcess.start({
+    name: options.name,
+    program: 'qemu-system-x86_64',
+    folder,
+    args: [
+      '-machine',
+      'q35,accel=tcg',
+      '-nodefaults',
+      '-no-user-config',
+      '-display',
+      'none',
+      '-m',
+      String(options.memoryMiB),
+      '-object',
+      `memory-backend-memfd,id=mem,size=${options.memoryMiB}M,share=on${options.hugepages === true ? ',hugetlb=on' : ''}`,
+      '-numa',
+      'node,memdev=mem',
+      '-qmp',
+      `unix:${qmpPath},server=on,wait=off`,
+      ...options.netdevs.flatMap(netdevArguments),
+      ...options.args,
+    ],
+  });
+  const qemu = new Qemu(process, qmpPath);
+  try {
+    if (served.length === 0) await qemu.ready();
+    for (const socketPath of served) await process.waitForSocket(socketPath);
+  } catch (error) {
+    await qemu.stop();
+    throw error;
+  }
+  return qemu;
+}
+
+/** The options of one network device. */
+export function netdevArguments(netdev: VhostUserNetdev, index: number): string[] {
+  const queues = netdev.queues ?? 1;
+  const chardev = [
+    'socket',
+    `id=chr${index}`,
+    `path=${netdev.socketPath}`,
+    ...(netdev.server === true ? ['server=on', 'wait=off'] : []),
+    ...(netdev.reconnectS === undefined ? [] : [`reconnect=${netdev.reconnectS}`]),
+  ];
+  const device = [
+    'virtio-net-pci',
+    `netdev=net${index}`,
+    `mac=${netdev.mac ?? macAddress(index)}`,
+    ...(queues > 1 ? ['mq=on'] : []),
+    ...Object.entries(netdev.device ?? {}).map(([name, value]) => `${name}=${value}`),
+  ];
+  return [
+    '-chardev',
+    chardev.join(','),
+    '-netdev',
+    `vhost-user,id=net${index},chardev=chr${index},queues=${queues}`,
+    '-device',
+    device.join(','),
+  ];
+}
+
+/** A locally administered address for the device of an index below 256. */
+export function macAddress(index: number): string {
+  return `52:54:00:12:34:${index.toString(16).padStart(2, '0')}`;
+}
