@@ -3,6 +3,11 @@ export function monotonicNs(): number {
   return Number(process.hrtime.bigint());
 }
 
+/** Milliseconds of the monotonic clock with a fraction, since this thread began: for hot loops, as it makes no garbage. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
 /** Milliseconds since 1970, for names of files and logs. */
 export function wallClockMs(): number {
   return Date.now();
