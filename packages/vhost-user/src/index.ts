@@ -74,6 +74,15 @@ export {
   type VringState,
 } from './codec/payload.ts';
 export { CLAUSE, clauseOf, type Problem, type ProblemCode, problem } from './codec/problem.ts';
+export {
+  type CloseReason,
+  Connection,
+  type ConnectionCounters,
+  type ConnectionHandler,
+  type ConnectionOptions,
+} from './connection/connection.ts';
+export { type Frame, FrameReader, type FramingCode, type Taken } from './connection/frame-reader.ts';
+export { HostSocket } from './connection/host-socket.ts';
 export type { MessageSocket, Received, SocketListener } from './connection/message-socket.ts';
 export type { Fd } from './fd.ts';
 export {

@@ -12,30 +12,30 @@ export interface Received {
 
 /** What a socket tells whoever reads and writes it. */
 export interface SocketListener {
-  /** Bytes, or the end of the stream, may be waiting. May be called when nothing is. */
+  /** Bytes, or the end of the stream, may be waiting. Called again while they are, unless `want` says otherwise. */
   readable(): void;
-  /** There may be room again after a `send` that was answered `again` or sent a part. */
+  /** There may be room to send. Only called while `want` asks for it. */
   writable(): void;
+  /** The peer has closed; bytes may be left to read. Called once at most, also while nothing is wanted. */
+  hangup(): void;
 }
 
 /**
- * A non-blocking Unix stream socket that carries descriptors (SCM_RIGHTS), as vhost-user needs it. Nothing here
- * throws on what the peer does.
+ * A non-blocking Unix stream socket that carries descriptors (SCM_RIGHTS), as vhost-user needs it: `HostSocket` is the
+ * real one. Nothing here throws on what the peer does.
  */
 export interface MessageSocket {
   /**
-   * Sends bytes, and `fds` with the first of them: how many bytes went, `again` when there is no room for one,
-   * `closed` when the peer is gone. The descriptors stay the caller's. They have gone when at least one byte has.
+   * Sends bytes, and `fds` with the first of them: how many bytes went, `again` when there is no room (descriptors
+   * included), `closed` when the peer is gone. The descriptors stay the caller's.
    */
   send(bytes: Uint8Array, fds: readonly Fd[]): number | 'again' | 'closed';
   /** One read into `into`, with room for `maxFds` descriptors. */
   receive(into: Uint8Array, maxFds: number): Received | 'again' | 'closed';
-  /** Whom to tell; replaces the former listener. No call comes before this one returned. */
-  listen(listener: SocketListener | null): void;
-  /** Stops (false) and starts (true) telling of readable bytes, so that an unread socket costs nothing. */
-  wantReadable(on: boolean): void;
-  /** Starts (true) and stops (false) telling of room to write. Off at first. */
-  wantWritable(on: boolean): void;
-  /** Closes it; a second call does nothing, and no listener is called any more. */
+  /** Whom to tell; replaces the former listener. Nobody is called before this call has returned. */
+  listen(listener: SocketListener): void;
+  /** What to tell of. At first: readable, not writable. */
+  want(readable: boolean, writable: boolean): void;
+  /** Closes it; a second call does nothing, and the listener is not called any more. */
   close(): void;
 }

@@ -1,0 +1,1 @@
+export { MemorySocket, type MemorySocketOptions, memorySocketPair } from './memory-socket.ts';
