@@ -47,6 +47,24 @@ export async function place(
   return placed[0];
 }
 
+/**
+ * Expects of an embedded run that it repeats itself in log and figures, with replicas of the memory too, and that one
+ * packet more shows in the log.
+ */
+export async function expectRepeats(
+  backend: BackendName,
+  workload: WorkloadName,
+  packets: number,
+): Promise<void> {
+  const first = await place(backend, workload, packets);
+  const again = await place(backend, workload, packets);
+  const copies = await place(backend, workload, packets, { copyMode: true });
+  expect(again).toEqual(first);
+  expect(copies.hash).toBe(first.hash);
+  expect(copies.figures).toEqual(first.figures);
+  expect((await place(backend, workload, packets + 1)).hash).not.toBe(first.hash);
+}
+
 /** Rings that frames pass on their way through the guest and back, by back end, and how often each frame does. */
 const CARRIERS: Readonly<Record<BackendName, Readonly<Record<string, number>>>> = {
   'vhost-net': { 'vq.0.0': 2, 'nicq.host.vhost0.0': 1, 'nicq.host.softirq0': 1 },
