@@ -28,10 +28,19 @@ export function writeBytes(fd: Descriptor, bytes: Uint8Array): number | 'again' 
   return isRetry() ? 'again' : 'closed';
 }
 
-/** Makes reads and writes of a descriptor answer 'again' instead of waiting. */
+/** Makes reads and writes of a descriptor, and of all that share its file, answer 'again' instead of waiting. */
 export function setNonBlocking(fd: Descriptor): void {
+  changeFlags(fd, O_NONBLOCK, 0);
+}
+
+/** Makes them wait again: what a careless or hostile peer may hand over. */
+export function setBlocking(fd: Descriptor): void {
+  changeFlags(fd, 0, O_NONBLOCK);
+}
+
+function changeFlags(fd: Descriptor, set: number, clear: number): void {
   const flags = checked(libc.fcntl(fd.number, F_GETFL, 0), 'fcntl F_GETFL', fd.kind);
-  checked(libc.fcntl(fd.number, F_SETFL, flags | O_NONBLOCK), 'fcntl F_SETFL', fd.kind);
+  checked(libc.fcntl(fd.number, F_SETFL, (flags & ~clear) | set), 'fcntl F_SETFL', fd.kind);
 }
 
 function isRetry(): boolean {

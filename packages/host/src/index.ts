@@ -1,5 +1,5 @@
 export { setAffinity } from './affinity.ts';
-export { readBytes, setNonBlocking, writeBytes } from './bytes.ts';
+export { readBytes, setBlocking, setNonBlocking, writeBytes } from './bytes.ts';
 export { type Child, type ChildExit, type ChildOptions, startChild } from './child.ts';
 export { monotonicNs, sleep, wallClockMs, within } from './clock.ts';
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
@@ -25,9 +25,11 @@ export {
   TUN_F_TSO6,
 } from './network.ts';
 export { openPath } from './open-path.ts';
+export { peerProcess } from './peer-process.ts';
 export { pidfdGetfd, pidfdOpen } from './pidfd.ts';
 export { pipe } from './pipe.ts';
 export { EVENT_ERROR, EVENT_HANGUP, EVENT_READABLE, EVENT_WRITABLE, Poller } from './poller.ts';
+export { type ProcessFacts, processFacts } from './process-facts.ts';
 export { Reactor } from './reactor.ts';
 export { Thread } from './thread.ts';
 export { type ThreadInbox, threadInbox } from './thread-inbox.ts';

@@ -38,6 +38,7 @@ export const libc = {
   accept: declare('int accept4(int fd, int64_t address, int64_t bytes, int flags)'),
   connect: declare('int connect(int fd, int64_t address, unsigned int bytes)'),
   setsockopt: declare('int setsockopt(int fd, int level, int option, int64_t value, unsigned int bytes)'),
+  getsockopt: declare('int getsockopt(int fd, int level, int option, int64_t value, int64_t bytes)'),
   sendmsg: declare('int64_t sendmsg(int fd, int64_t message, int flags)'),
   recvmsg: declare('int64_t recvmsg(int fd, int64_t message, int flags)'),
   schedSetaffinity: declare('int sched_setaffinity(int thread, size_t bytes, int64_t mask)'),

@@ -1,0 +1,29 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** What a process holds at this moment. */
+export interface ProcessFacts {
+  /** Open file descriptors. */
+  descriptors: number;
+  /** Mappings of memory: lines of `/proc/PID/maps`. */
+  mappings: number;
+  /** Resident memory, in bytes. */
+  residentBytes: number;
+}
+
+const PAGE_BYTES = 4096;
+
+/** Asks `/proc` about a process; undefined when it has ended or belongs to somebody else. */
+export function processFacts(pid: number): ProcessFacts | undefined {
+  try {
+    const descriptors = readdirSync(`/proc/${pid}/fd`).length;
+    const maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
+    const pages = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1];
+    return {
+      descriptors,
+      mappings: maps.split('\n').length - 1,
+      residentBytes: Number(pages) * PAGE_BYTES,
+    };
+  } catch {
+    return undefined;
+  }
+}
