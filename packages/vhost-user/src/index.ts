@@ -14,6 +14,7 @@ export {
   type MapRequest,
   type MemoryMapper,
 } from './backend/memory-mapper.ts';
+export type { Refusal, RefusalCode } from './backend/refusal.ts';
 export { decodeBase, encodeBase, initialBase, type RingBase } from './backend/ring-base.ts';
 export type {
   InflightArea,
@@ -24,6 +25,12 @@ export type {
   RingPlacement,
   RingSetup,
 } from './backend/ring-setup.ts';
+export type {
+  BackendControl,
+  BackendSessionOptions,
+  SessionCounters,
+  SessionObserver,
+} from './backend/session-api.ts';
 export { decodePayload, fixedSize, isProblem, type PayloadResult } from './codec/decode-payload.ts';
 export { encodePayload } from './codec/encode-payload.ts';
 export { explainMessage, explainPayload, statusNames } from './codec/explain.ts';

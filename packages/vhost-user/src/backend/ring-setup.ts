@@ -77,6 +77,8 @@ export interface IotlbRange {
   readonly bytes: number;
   /** Where it is in the arena; -1 in an invalidation. */
   readonly arenaOffset: number;
+  /** Guest-physical address of the same bytes, for the dirty log; -1 in an invalidation. */
+  readonly gpa: number;
   /** 1 read-only, 2 write-only, 3 both; 0 in an invalidation. */
   readonly permission: number;
 }
