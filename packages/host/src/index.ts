@@ -1,9 +1,10 @@
 export { setAffinity } from './affinity.ts';
 export { readBytes, setBlocking, setNonBlocking, writeBytes } from './bytes.ts';
 export { type Child, type ChildExit, type ChildOptions, startChild } from './child.ts';
-export { monotonicNs, sleep, wallClockMs, within } from './clock.ts';
+export { monotonicMs, monotonicNs, sleep, wallClockMs, within } from './clock.ts';
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
 export { closeAll, type Descriptor, Fd, openDescriptors } from './fd.ts';
+export { createFile, fileProblem, readFileBytes } from './file.ts';
 export { errnoName, HostError } from './host-error.ts';
 export { attachArena, type MapFileOptions, MappedArena, reserveArena } from './mapped-arena.ts';
 export {
@@ -19,6 +20,7 @@ export {
 export {
   openPacketSocket,
   openTap,
+  setTapOffloads,
   type TapOptions,
   TUN_F_CSUM,
   TUN_F_TSO4,

@@ -1,4 +1,4 @@
-import { Fd } from './fd.ts';
+import { type Descriptor, Fd } from './fd.ts';
 import { HostError } from './host-error.ts';
 import { checked, libc } from './libc.ts';
 import { openPath } from './open-path.ts';
@@ -57,13 +57,21 @@ export function openTap(name: string, options: TapOptions = {}): Fd {
       scratch.i32[VALUE / 4] = headerBytes;
       checked(libc.ioctl(fd.number, TUNSETVNETHDRSZ, scratch.address + VALUE), 'TUNSETVNETHDRSZ', name);
     }
-    if (offloads > 0) checked(libc.ioctl(fd.number, TUNSETOFFLOAD, offloads), 'TUNSETOFFLOAD', name);
+    if (offloads > 0) setTapOffloads(fd, offloads);
     bringUp(name, mtu);
     return fd;
   } catch (error) {
     fd.close();
     throw error;
   }
+}
+
+/**
+ * Says which TUN_F_… the reader of a tap interface can take from now on: frames without checksums, whole TCP segments.
+ * Throws a HostError.
+ */
+export function setTapOffloads(tap: Descriptor, offloads: number): void {
+  checked(libc.ioctl(tap.number, TUNSETOFFLOAD, offloads), 'TUNSETOFFLOAD', tap.kind);
 }
 
 /**

@@ -1,0 +1,67 @@
+/** What stands behind a queue pair, as `--port` says it: plain data that travels to a worker. */
+export type PortSpec =
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'echo' }
+  | { readonly kind: 'macswap' }
+  | { readonly kind: 'generate'; readonly size: string; readonly rate: string }
+  | { readonly kind: 'pcap'; readonly out?: string; readonly in?: string; readonly rate?: string }
+  | { readonly kind: 'tap'; readonly name: string };
+
+/** Forms of `--port`, for help and errors. */
+export const PORT_FORMS = [
+  'drop',
+  'echo',
+  'macswap',
+  'generate[:size=64,rate=unpaced]',
+  'pcap:FILE',
+  'pcap:out=FILE,in=FILE,rate=1Mpps',
+  'tap:NAME',
+] as const;
+
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+  generate: ['size', 'rate'],
+  pcap: ['out', 'in', 'rate'],
+};
+
+/** Reads `--port`. Throws a RangeError, one sentence that says which forms there are. */
+export function parsePortSpec(text: string): PortSpec {
+  const colon = text.indexOf(':');
+  const kind = colon < 0 ? text : text.slice(0, colon);
+  const rest = colon < 0 ? '' : text.slice(colon + 1);
+  switch (kind) {
+    case 'drop':
+    case 'echo':
+    case 'macswap':
+      if (rest === '') return { kind };
+      break;
+    case 'generate': {
+      const { size = '64', rate = 'unpaced' } = settings(kind, rest);
+      return { kind, size, rate };
+    }
+    case 'pcap': {
+      if (rest === '') break;
+      return { kind, ...(rest.includes('=') ? settings(kind, rest) : { out: rest }) };
+    }
+    case 'tap':
+      if (rest !== '') return { kind, name: rest };
+      break;
+    default:
+  }
+  throw new RangeError(`--port ${text} is not understood: use ${PORT_FORMS.join(', ')}`);
+}
+
+function settings(kind: string, text: string): Record<string, string> {
+  const known = KEYS[kind] ?? [];
+  const found: Record<string, string> = {};
+  for (const part of text.split(',').filter((piece) => piece !== '')) {
+    const equals = part.indexOf('=');
+    const key = part.slice(0, equals);
+    if (equals < 0 || !known.includes(key)) {
+      throw new RangeError(
+        `--port ${kind}: "${part}" is not one of ${known.map((name) => `${name}=…`).join(', ')}`,
+      );
+    }
+    found[key] = part.slice(equals + 1);
+  }
+  return found;
+}

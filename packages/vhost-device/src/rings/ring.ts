@@ -1,0 +1,152 @@
+import { signalEvent } from '@vhostlab/host';
+import type { Arena } from '@vhostlab/memory';
+import { decodeBase, encodeBase, type RingAreas, type RingBase } from '@vhostlab/vhost-user';
+import type { FeatureSet } from '@vhostlab/virtio-net';
+import {
+  type DeviceQueue,
+  DirectPublisher,
+  PackedDevice,
+  ringLayout,
+  SplitDevice,
+  violationName,
+} from '@vhostlab/virtqueue';
+import type { RingStart } from '../control/commands.ts';
+import { COUNTER, FIRST_BATCH } from '../stats/queue-counters.ts';
+import type { GuestMemory } from './guest-memory.ts';
+
+/** One started ring of a device: its queue, its eventfds and its counters. */
+export class Ring {
+  readonly index: number;
+  readonly queue: DeviceQueue;
+  readonly counters: Float64Array;
+  readonly memory: GuestMemory;
+  enabled: boolean;
+  /** False while its memory is away. */
+  isPlaced = true;
+  callNumber: number;
+  errNumber: number;
+  usedLogGpa: number | null;
+  readonly kickNumber: number;
+  readonly #format: 'split' | 'packed';
+  readonly #usedBytes: number;
+  #brokenTold = false;
+
+  private constructor(
+    start: RingStart,
+    queue: DeviceQueue,
+    usedBytes: number,
+    memory: GuestMemory,
+    counters: Float64Array,
+  ) {
+    this.index = start.index;
+    this.queue = queue;
+    this.memory = memory;
+    this.counters = counters;
+    this.enabled = start.enabled;
+    this.kickNumber = start.kick;
+    this.callNumber = start.call;
+    this.errNumber = start.err;
+    this.usedLogGpa = start.usedLogGpa;
+    this.#format = start.format;
+    this.#usedBytes = usedBytes;
+  }
+
+  /** Starts a ring, or says in one sentence why it cannot be. */
+  static start(
+    start: RingStart,
+    features: FeatureSet,
+    arena: Arena,
+    memory: GuestMemory,
+    counters: Float64Array,
+  ): Ring | string {
+    const { index, size, format, areas, base } = start;
+    const place = {
+      size,
+      index,
+      descOffset: areas.descriptor,
+      driverOffset: areas.driver,
+      deviceOffset: areas.device,
+      features: {
+        eventIdx: features.has('EVENT_IDX'),
+        indirect: features.has('INDIRECT_DESC'),
+        inOrder: features.has('IN_ORDER'),
+      },
+    };
+    const Device = format === 'packed' ? PackedDevice : SplitDevice;
+    const queue = new Device(arena, new DirectPublisher(arena), memory.space, place);
+    if (!queue.restoreBase(encodeBase(base))) {
+      return `the base 0x${encodeBase(base).toString(16)} lies outside of ring ${index}`;
+    }
+    const layout = ringLayout(format, size, features.has('EVENT_IDX'));
+    const usedBytes = format === 'packed' ? layout.desc.bytes : layout.device.bytes;
+    return new Ring(start, queue, usedBytes, memory, counters);
+  }
+
+  /** True when frames may flow: started, in memory, not broken. */
+  get isAlive(): boolean {
+    return this.isPlaced && this.queue.violation === 0;
+  }
+
+  /** Where the ring goes on: everything taken has been given back. */
+  base(): RingBase {
+    const base = decodeBase(this.#format, this.queue.saveBase());
+    if (base === null) throw new Error(`ring ${this.index} has a base that it cannot have`);
+    return base;
+  }
+
+  /** The start that continues this ring at another place. */
+  startAt(areas: RingAreas, size: number): RingStart {
+    return {
+      index: this.index,
+      size,
+      format: this.#format,
+      areas,
+      base: this.base(),
+      enabled: this.enabled,
+      kick: this.kickNumber,
+      call: this.callNumber,
+      err: this.errNumber,
+      usedLogGpa: this.usedLogGpa,
+    };
+  }
+
+  /** Publishes what was completed, logs it, and calls the driver when it wants to be called. */
+  publish(): void {
+    const { queue, counters } = this;
+    if (this.usedLogGpa !== null && this.memory.isLogging)
+      this.memory.logGpa(this.usedLogGpa, this.#usedBytes);
+    queue.publishUsed();
+    // the publisher's store is a full barrier: what is read next is no older
+    if (!queue.shouldCall()) {
+      counters[COUNTER.calls_suppressed]++;
+      return;
+    }
+    if (this.callNumber < 0) return;
+    if (signalEvent(this.callNumber)) counters[COUNTER.calls]++;
+  }
+
+  /** Counts a burst of `frames` with `bytes` in all. */
+  countBurst(frames: number, bytes: number): void {
+    const { counters } = this;
+    counters[COUNTER.frames] += frames;
+    counters[COUNTER.bytes] += bytes;
+    counters[FIRST_BATCH + 31 - Math.clz32(frames)]++;
+  }
+
+  /** Writes down where the ring is, for whoever looks. */
+  countPosition(): void {
+    const base = this.base();
+    const split = base.format === 'split';
+    this.counters[COUNTER.next_available] = split ? base.lastAvail : base.avail;
+    this.counters[COUNTER.next_used] = split ? base.lastAvail : base.used;
+  }
+
+  /** The violation that broke the ring, told once; the front end's error eventfd is signalled. */
+  takeViolation(): string | undefined {
+    if (this.queue.violation === 0 || this.#brokenTold) return undefined;
+    this.#brokenTold = true;
+    this.counters[COUNTER.violations]++;
+    if (this.errNumber >= 0) signalEvent(this.errNumber);
+    return violationName(this.queue.violation);
+  }
+}

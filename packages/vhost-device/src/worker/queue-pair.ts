@@ -1,0 +1,76 @@
+import type { Arena } from '@vhostlab/memory';
+import type { FrameBatch } from '../frames/frame-batch.ts';
+import { BATCH_FRAMES } from '../frames/frame-batch.ts';
+import type { Port } from '../ports/port.ts';
+import type { ReceiveRing } from '../rings/receive-ring.ts';
+import type { TransmitRing } from '../rings/transmit-ring.ts';
+import { swapMacs } from './swap-macs.ts';
+
+/** A queue pair between its rings and its port. Either ring may be missing: it is not started. */
+export class QueuePair {
+  receive: ReceiveRing | undefined;
+  transmit: TransmitRing | undefined;
+  /** Undefined: frames go back to the guest that sent them. */
+  readonly port: Port | undefined;
+  readonly #swaps: boolean;
+  readonly #batch: FrameBatch;
+  readonly #arena: Arena;
+
+  constructor(port: Port | undefined, swaps: boolean, batch: FrameBatch, arena: Arena) {
+    this.port = port;
+    this.#swaps = swaps;
+    this.#batch = batch;
+    this.#arena = arena;
+  }
+
+  /** One burst in each direction at most. Answers how many frames or buffers were handled; 0: nothing to do. */
+  turn(): number {
+    return this.#fromGuest() + this.#toGuest();
+  }
+
+  #fromGuest(): number {
+    const { transmit, port } = this;
+    if (transmit === undefined) return 0;
+    const batch = this.#batch;
+    const taken = transmit.dequeue(batch, BATCH_FRAMES);
+    if (batch.count === 0) return taken;
+    if (port !== undefined) port.fromGuest(batch);
+    else if (this.receive !== undefined) {
+      if (this.#swaps) swapMacs(this.#arena.u8, batch);
+      this.receive.enqueue(batch);
+    }
+    return taken;
+  }
+
+  #toGuest(): number {
+    const { receive, port } = this;
+    // a guest without buffers leaves frames where they are: the port keeps or drops them
+    if (receive === undefined || port === undefined || !receive.hasRoom()) return 0;
+    const batch = this.#batch;
+    port.toGuest(batch, BATCH_FRAMES);
+    if (batch.count > 0) receive.enqueue(batch);
+    return batch.count;
+  }
+
+  /** Asks both drivers for kicks (before sleep), or for none. */
+  wantKicks(wanted: boolean): void {
+    for (const ring of [this.transmit?.ring, this.receive?.ring]) {
+      if (ring === undefined || !ring.isAlive) continue;
+      if (wanted) ring.queue.enableNotifications();
+      else ring.queue.disableNotifications();
+    }
+  }
+
+  /** True when a turn would find something: looked at once more between asking for kicks and sleep. */
+  hasWork(nowNs: number): boolean {
+    const { transmit, receive, port } = this;
+    if (transmit?.ring.isAlive === true && transmit.ring.queue.hasAvailable()) return true;
+    return port !== undefined && receive?.hasRoom() === true && port.dueInNs(nowNs) === 0;
+  }
+
+  /** Nanoseconds until the port has something by the clock. */
+  dueInNs(nowNs: number): number {
+    const { receive, port } = this;
+    return port === undefined || receive?.hasRoom() !== true ? Number.POSITIVE_INFINITY : port.dueInNs(nowNs);
+  }
+}

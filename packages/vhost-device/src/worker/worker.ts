@@ -1,0 +1,151 @@
+import { attachArena, drainEvent, monotonicNs, Poller, setAffinity, type ThreadInbox } from '@vhostlab/host';
+import { Arena } from '@vhostlab/memory';
+import type { WorkerCommand, WorkerNote } from '../control/commands.ts';
+import { FrameBatch } from '../frames/frame-batch.ts';
+import { createPort } from '../ports/create-port.ts';
+import { COUNTER } from '../stats/queue-counters.ts';
+import { SharedStatistics } from '../stats/shared-statistics.ts';
+import { DeviceWorker } from './device-worker.ts';
+import { QueuePair } from './queue-pair.ts';
+import type { WorkerConfig } from './worker-config.ts';
+
+/** Turns of a poll loop between two looks at everything that is not a ring. */
+const CHORES_EVERY = 4096;
+const MAX_SLEEP_MS = 1000;
+/** Rings without a kick eventfd are looked at this often by a worker that sleeps. */
+const BLIND_SLEEP_MS = 1;
+const NS_PER_MS = 1e6;
+
+const WAKE = 0;
+
+/** A worker thread: owns queue pairs of one or several devices and moves their frames until its process ends. */
+export class Worker {
+  readonly #config: WorkerConfig;
+  readonly #inbox: ThreadInbox;
+  readonly #devices: DeviceWorker[];
+  readonly #pairs: QueuePair[] = [];
+  #poller = new Poller();
+  /** Kick counters of the descriptors that the poller knows, by token. */
+  readonly #kicked = new Map<number, { number: number; counters: Float64Array | undefined }>();
+  #hasBlindRing = false;
+  #isStale = true;
+  #turns = 0;
+  #idleSinceNs = 0;
+
+  constructor(config: WorkerConfig, inbox: ThreadInbox) {
+    this.#config = config;
+    this.#inbox = inbox;
+    if (config.cpus.length > 0) setAffinity(config.cpus);
+    const mapped = attachArena(config.arena.address, config.arena.sizeBytes);
+    const arena = new Arena(mapped.buffer).within(config.ownOffset, config.ownBytes);
+    const statistics = new SharedStatistics(config.devices, 2 * config.queuePairs, config.statistics);
+    const batch = new FrameBatch(arena, config.frameBytes);
+    this.#devices = Array.from({ length: config.devices }, (_, device) => {
+      const pairs = new Map<number, QueuePair>();
+      for (let pair = config.worker; pair < config.queuePairs; pair += config.workers) {
+        const place = { mapped, arena, pair, pairs: config.queuePairs, frameBytes: config.frameBytes };
+        const port = createPort(config.port, place);
+        const queuePair = new QueuePair(port, config.port.kind === 'macswap', batch, arena);
+        pairs.set(pair, queuePair);
+        this.#pairs.push(queuePair);
+      }
+      return new DeviceWorker(device, {
+        arena,
+        statistics,
+        pairs,
+        ringsChanged: () => {
+          this.#isStale = true;
+        },
+        note: (note: WorkerNote) => inbox.note(note),
+      });
+    });
+  }
+
+  /** Never returns: the thread ends with its process, or when it is terminated. */
+  run(): never {
+    const { mode } = this.#config;
+    this.#idleSinceNs = monotonicNs();
+    for (;;) {
+      this.#inbox.serve((body) => this.#handle(body as WorkerCommand));
+      if (this.#isStale) this.#ringsChanged();
+      let handled = 0;
+      for (const pair of this.#pairs) handled += pair.turn();
+      if (++this.#turns % CHORES_EVERY === 0) this.#chores();
+      if (mode !== 'poll' && handled === 0) this.#idle();
+      else if (mode === 'adaptive') this.#idleSinceNs = 0;
+    }
+  }
+
+  #handle(command: WorkerCommand): unknown {
+    const device = this.#devices[command.device];
+    if (device === undefined) throw new Error(`there is no device ${command.device}`);
+    return device.handle(command);
+  }
+
+  #idle(): void {
+    const nowNs = monotonicNs();
+    if (this.#config.mode === 'adaptive') {
+      if (this.#idleSinceNs === 0) this.#idleSinceNs = nowNs;
+      if (nowNs - this.#idleSinceNs < this.#config.spinNs) return;
+    }
+    for (const pair of this.#pairs) pair.wantKicks(true);
+    if (!this.#pairs.some((pair) => pair.hasWork(nowNs))) this.#sleep(nowNs);
+    for (const pair of this.#pairs) pair.wantKicks(false);
+    this.#idleSinceNs = 0;
+  }
+
+  #sleep(nowNs: number): void {
+    this.#chores();
+    let dueMs = this.#hasBlindRing ? BLIND_SLEEP_MS : MAX_SLEEP_MS;
+    for (const pair of this.#pairs) dueMs = Math.min(dueMs, Math.ceil(pair.dueInNs(nowNs) / NS_PER_MS));
+    const ready = this.#poller.wait(dueMs);
+    for (let i = 0; i < ready; i++) {
+      const kicked = this.#kicked.get(this.#poller.token(i));
+      if (kicked?.counters !== undefined && drainEvent(kicked.number)) kicked.counters[COUNTER.kicks]++;
+    }
+  }
+
+  /** What is done now and then: positions for whoever looks, violations, kicks that nobody waited for, files. */
+  #chores(): void {
+    for (const device of this.#devices) {
+      for (const ring of device.rings()) {
+        ring.countPosition();
+        const reason = ring.takeViolation();
+        if (reason !== undefined) {
+          this.#inbox.note({ note: 'violation', device: device.number, index: ring.index, reason });
+        }
+        if (this.#config.mode === 'poll' && ring.kickNumber >= 0 && drainEvent(ring.kickNumber)) {
+          ring.counters[COUNTER.kicks]++;
+        }
+      }
+    }
+    for (const pair of this.#pairs) pair.port?.flush();
+  }
+
+  /** Waits for the kicks of the rings that there are now. */
+  #ringsChanged(): void {
+    this.#isStale = false;
+    for (const pair of this.#pairs) pair.wantKicks(false);
+    if (this.#config.mode === 'poll') return;
+    this.#poller.close();
+    this.#poller = new Poller();
+    this.#kicked.clear();
+    this.#hasBlindRing = false;
+    this.#watch(this.#inbox.wakeNumber, undefined);
+    for (const device of this.#devices) {
+      for (const ring of device.rings()) {
+        if (ring.kickNumber >= 0) this.#watch(ring.kickNumber, ring.counters);
+        else this.#hasBlindRing = true;
+      }
+    }
+    for (const { port } of this.#pairs) {
+      if (port !== undefined && port.waitNumber >= 0) this.#watch(port.waitNumber, undefined);
+    }
+  }
+
+  #watch(number: number, counters: Float64Array | undefined): void {
+    const token = WAKE + this.#kicked.size;
+    this.#kicked.set(token, { number, counters });
+    this.#poller.add({ number, kind: 'descriptor of a worker' }, token);
+  }
+}
