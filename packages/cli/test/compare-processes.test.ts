@@ -1,7 +1,7 @@
 import { ROLES } from '@vhostlab/lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lives, run, Scratch } from './command.ts';
-import { expectNamedWhenKilled, startLong } from './long-run.ts';
+import { run, Scratch } from './command.ts';
+import { expectNamedWhenKilled } from './long-run.ts';
 
 let scratch: Scratch;
 beforeAll(() => {
@@ -60,27 +60,5 @@ describe('compare --placement process', () => {
 
   it('ends with status 3 and names the service that is killed', async () => {
     await expectNamedWhenKilled(scratch, 'backend');
-  });
-
-  it('ends with status 130 on SIGINT and takes its services along', async () => {
-    const { running, services } = await startLong(scratch, 'interrupted');
-    // as a terminal does: to the whole group
-    process.kill(-running.pid, 'SIGINT');
-    expect(await running.exited).toBe(130);
-    expect(running.stderr().trimEnd().split('\n').at(-1)).toBe('vhostlab: interrupted');
-    expect(scratch.json('interrupted', 'run.json')).toMatchObject({
-      state: 'incomplete',
-      error: 'interrupted',
-    });
-    expect(services.filter(({ pid }) => lives(pid))).toEqual([]);
-    expect(scratch.leftovers()).toEqual([]);
-  });
-
-  it('leaves no service behind when it is killed itself', async () => {
-    const { running, services } = await startLong(scratch, 'gone');
-    process.kill(running.pid, 'SIGKILL');
-    await expect(running.exited).rejects.toThrow('SIGKILL');
-    await expect.poll(() => services.filter(({ pid }) => lives(pid)), { timeout: 20_000 }).toEqual([]);
-    expect(scratch.json('gone', 'run.json').state).toBe('incomplete');
   });
 });

@@ -48,7 +48,8 @@ async function serve(
     listen,
     implementations: hosted.implementations,
     onFault: (method, error) => logger.error({ method: method.name, err: error }, 'a call failed'),
-  }).catch((error: unknown) => {
+  }).catch(async (error: unknown) => {
+    await tracing.telemetry.shutdown();
     throw error instanceof AddressError ? new OperatorError(`--listen: ${error.message}`) : error;
   });
   io.out(`vhostlab ${role} listens on ${server.address}\n`);
