@@ -1,0 +1,179 @@
+import { queueSizeProblem, type RingFormat } from '@vhostlab/virtqueue';
+import type { TrafficSpec } from '@vhostlab/workload';
+import { FrontendError } from './errors.ts';
+
+/** How frames lie in descriptors when they are sent: header and frame in one, in two, or in an indirect table of two. */
+export type TxLayout = 'one' | 'two' | 'indirect';
+
+/** Virtio features that the driver asks for; it gets those that the back end offers. */
+export interface FeatureWishes {
+  /** VIRTIO_F_IN_ORDER. Default true. */
+  readonly inOrder?: boolean;
+  /** VIRTIO_NET_F_MRG_RXBUF. Default true. */
+  readonly mrgRxbuf?: boolean;
+  /** VIRTIO_F_INDIRECT_DESC. Default: when the layout needs it. */
+  readonly indirect?: boolean;
+  /** VIRTIO_F_EVENT_IDX. Default false, as DPDK's driver; Linux has it. */
+  readonly eventIdx?: boolean;
+  /** VIRTIO_NET_F_CSUM and GUEST_CSUM. Default false. */
+  readonly csum?: boolean;
+  /** VIRTIO_NET_F_HOST_TSO4/6 and GUEST_TSO4/6, and the checksum features they need. Default false. */
+  readonly tso?: boolean;
+}
+
+/** What the guest does. */
+export type Workload =
+  /** Rings are announced and nobody drives them: a test writes them itself (`rawRing`). */
+  | { readonly kind: 'raw' }
+  /** Receive buffers are posted and what comes is counted. `packets`: done after so many. */
+  | { readonly kind: 'rx'; readonly packets?: number }
+  /** Sends; `packets` absent: until stopped. UDP traffic without a rate comes from frames prepared beforehand. */
+  | { readonly kind: 'tx'; readonly traffic: TrafficSpec; readonly capture?: Uint8Array }
+  /** Sends back what comes, MAC addresses swapped, without a copy. `packets`: done after so many. */
+  | { readonly kind: 'forward'; readonly packets?: number }
+  /** One request outstanding per queue pair; its answer is the frame with the same sequence number. */
+  | { readonly kind: 'rr'; readonly traffic: TrafficSpec; readonly timeoutMs?: number }
+  /** Sends frames with sequence and checksum, and checks every frame that comes. */
+  | {
+      readonly kind: 'verify';
+      readonly traffic: TrafficSpec;
+      /** `both`: what is sent comes back. `send` and `check`: another front end has the other half. Default `both`. */
+      readonly direction?: 'both' | 'send' | 'check';
+    };
+
+export interface FrontendOptions {
+  readonly socketPath: string;
+  /** Listens, and takes one back end after the other. Default: connects. */
+  readonly server?: boolean;
+  /** Client: connects again when the back end is gone. A server always takes a new one. */
+  readonly reconnect?: boolean;
+  /** How long the first back end may take to be there; default 10000 for a client, no limit for a server. */
+  readonly connectTimeoutMs?: number;
+  /** How long one answer of the back end may take; default 10000. */
+  readonly replyTimeoutMs?: number;
+  /** Guest memory, rounded up to whole pages per region; below 4 GiB. Default 256 MiB. */
+  readonly memoryBytes?: number;
+  readonly hugePages?: 'none' | '2M' | '1G';
+  /** Regions that the memory is cut into, 1 to 8. Default 1. */
+  readonly regions?: number;
+  /** Queue pairs, 1 to 128. Default 1. */
+  readonly queues?: number;
+  /** Entries of every ring. Default 256. */
+  readonly queueSize?: number;
+  readonly ring?: RingFormat;
+  readonly features?: FeatureWishes;
+  /** Bits that may be acknowledged at all, vhost's own excepted. Default: all. */
+  readonly featureMask?: bigint;
+  readonly txLayout?: TxLayout;
+  readonly workload: Workload;
+  /** Threads that the queue pairs are dealt to in turn. Default 1. */
+  readonly workers?: number;
+  /** CPU of each worker, in turn. Default: left to the kernel. */
+  readonly cpus?: readonly number[];
+  /** Default poll. */
+  readonly wait?: 'poll' | 'interrupt';
+  /** Frames handled at once, 1 to 256. Default 64. */
+  readonly burst?: number;
+  /** Writes every received frame into this pcapng file. */
+  readonly writePcap?: string;
+  /** Told of what happens between the driver and its back end, in order. */
+  readonly onEvent?: (event: FrontendEvent) => void;
+}
+
+/** Where a ring goes on with a new back end. */
+export interface RingRestart {
+  readonly index: number;
+  /** As SET_VRING_BASE has it. */
+  readonly base: number;
+  /** Buffers that the old back end had not given back: offered again, so they may take effect a second time. */
+  readonly replayed: number;
+  /** The ring had been broken by the back end, and was cleared: it starts at 0. */
+  readonly reset: boolean;
+}
+
+/** What happens between the driver and its back end. */
+export type FrontendEvent =
+  | { readonly kind: 'warning'; readonly text: string }
+  | { readonly kind: 'listening'; readonly path: string }
+  | { readonly kind: 'started'; readonly features: string; readonly connection: number }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'restarting'; readonly rings: readonly RingRestart[] }
+  | { readonly kind: 'broken'; readonly queue: number; readonly violation: string };
+
+/** Options with every default filled in. */
+export interface Settings extends Required<Omit<FrontendOptions, 'featureMask' | 'writePcap' | 'features'>> {
+  readonly features: Required<FeatureWishes>;
+  readonly featureMask: bigint;
+  readonly writePcap: string | undefined;
+}
+
+const MAX_MEMORY_BYTES = 2 ** 32 - 2 ** 28;
+
+/** Fills in defaults. Throws a FrontendError of one sentence for a value that is out of range. */
+export function settingsOf(options: FrontendOptions): Settings {
+  const ring = options.ring ?? 'split';
+  const txLayout = options.txLayout ?? 'one';
+  const wishes = options.features ?? {};
+  const tso = wishes.tso ?? false;
+  const settings: Settings = {
+    socketPath: options.socketPath,
+    server: options.server ?? false,
+    reconnect: options.reconnect ?? options.server ?? false,
+    connectTimeoutMs: options.connectTimeoutMs ?? (options.server ? Number.POSITIVE_INFINITY : 10_000),
+    replyTimeoutMs: options.replyTimeoutMs ?? 10_000,
+    memoryBytes: options.memoryBytes ?? 256 * 2 ** 20,
+    hugePages: options.hugePages ?? 'none',
+    regions: options.regions ?? 1,
+    queues: options.queues ?? 1,
+    queueSize: options.queueSize ?? 256,
+    ring,
+    txLayout,
+    features: {
+      inOrder: wishes.inOrder ?? true,
+      mrgRxbuf: wishes.mrgRxbuf ?? true,
+      indirect: wishes.indirect ?? txLayout === 'indirect',
+      eventIdx: wishes.eventIdx ?? false,
+      csum: wishes.csum ?? tso,
+      tso,
+    },
+    featureMask: options.featureMask ?? 2n ** 64n - 1n,
+    workload: options.workload,
+    workers: options.workers ?? 1,
+    cpus: options.cpus ?? [],
+    wait: options.wait ?? 'poll',
+    burst: options.burst ?? 64,
+    writePcap: options.writePcap,
+    onEvent: options.onEvent ?? (() => undefined),
+  };
+  check(settings);
+  return settings;
+}
+
+function check(settings: Settings): void {
+  range('queues', settings.queues, 1, 128);
+  range('regions', settings.regions, 1, 8);
+  range('workers', settings.workers, 1, settings.queues);
+  range('burst', settings.burst, 1, 256);
+  if (!(settings.memoryBytes >= 2 ** 20 && settings.memoryBytes <= MAX_MEMORY_BYTES)) {
+    throw new FrontendError(
+      `guest memory of ${settings.memoryBytes} bytes is not between 1M and 3840M; offsets into it are 32-bit numbers.`,
+    );
+  }
+  const problem = queueSizeProblem(settings.ring, settings.queueSize);
+  if (problem !== undefined) throw new FrontendError(problem);
+  if (settings.features.tso && !settings.features.csum) {
+    throw new FrontendError('segmentation offload needs checksum offload: leave csum on with tso.');
+  }
+  if (settings.txLayout === 'indirect' && !settings.features.indirect) {
+    throw new FrontendError('the layout "indirect" needs the feature indirect.');
+  }
+  if (settings.txLayout !== 'one' && settings.workload.kind === 'forward') {
+    throw new FrontendError('forward sends buffers as they were received: its layout is "one".');
+  }
+}
+
+function range(name: string, value: number, from: number, to: number): void {
+  if (Number.isInteger(value) && value >= from && value <= to) return;
+  throw new FrontendError(`${name} ${value} is not a whole number from ${from} to ${to}.`);
+}
