@@ -1,7 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
 /** Packages that start processes, open files or set global state: each of their test files gets a fresh worker. */
-const SYSTEM = ['cli', 'contracts', 'lab', 'telemetry', 'trace', 'web'];
+const SYSTEM = [
+  'cli',
+  'conformance',
+  'contracts',
+  'host',
+  'lab',
+  'telemetry',
+  'trace',
+  'vhost-device',
+  'vhost-driver',
+  'vhost-tap',
+  'vhost-user',
+  'web',
+];
 
 const systemTests = [`packages/{${SYSTEM.join(',')}}/test/**/*.test.ts`, 'tools/**/*.test.ts'];
 const elsewhere = ['**/node_modules/**', '**/*.peers.test.ts', '**/*.ci.test.ts'];
@@ -13,6 +26,8 @@ const elsewhere = ['**/node_modules/**', '**/*.peers.test.ts', '**/*.ci.test.ts'
 export default defineConfig({
   test: {
     pool: 'threads',
+    // vitest leaves one core to itself, which would be half of two
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
