@@ -26,4 +26,5 @@ export {
   Testpmd,
   type TestpmdOptions,
 } from './testpmd.ts';
+export { type VhostlabBackendOptions, vhostlab, vhostlabBackend } from './vhostlab.ts';
 export { type VirtioUserOptions, virtioUser } from './virtio-user.ts';

@@ -7,7 +7,7 @@ export interface NetVhostOptions extends TestpmdOptions {
   readonly socketPath: string | readonly string[];
   /** Connects to the sockets, again and again; listens on them by default. */
   readonly client?: boolean;
-  /** Offers the checksum and segmentation offloads of packets that guests send; off by default. */
+  /** Offers segmentation offload, and passes packets with their offload flags between two ports; off by default. */
   readonly tso?: boolean;
 }
 
@@ -20,7 +20,7 @@ export async function netVhost(options: NetVhostOptions): Promise<Testpmd> {
       `iface=${path}`,
       `queues=${options.queues ?? 1}`,
       ...(options.client === true ? ['client=1'] : []),
-      ...(options.tso === true ? ['tso=1'] : []),
+      ...(options.tso === true ? ['tso=1', 'legacy-ol-flags=1'] : []),
     ].join(','),
   );
   if (options.client !== true) {

@@ -87,7 +87,7 @@ export async function ovsDpdk(options: OvsDpdkOptions = {}): Promise<OvsDpdk> {
       program: SWITCH,
       folder,
       env: environment,
-      ownNetwork: true,
+      network: 'own',
       args: [
         '--disable-system',
         '--disable-system-route',

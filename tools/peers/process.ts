@@ -16,8 +16,8 @@ export interface PeerCommand {
   readonly folder?: string;
   /** Makes a program that uses stdio write its lines at once, although it writes to a pipe. */
   readonly lineBuffered?: boolean;
-  /** Gives it an empty network namespace of its own, so that interfaces it makes appear nowhere else. */
-  readonly ownNetwork?: boolean;
+  /** An empty network namespace of its own, so that interfaces it makes appear nowhere else, or that of a process. */
+  readonly network?: 'own' | { readonly ofPid: number };
 }
 
 /** How a peer ended. */
@@ -117,7 +117,7 @@ export class PeerProcess {
     const folder = command.folder ?? peerFolder(command.name);
     // Each of these turns into the next one, so that the process id is the peer's.
     const wrapped = [
-      ...(command.ownNetwork === true ? [requireProgram('unshare'), '--net', '--'] : []),
+      ...networkPrefix(command.network),
       ...(command.lineBuffered === true ? [requireProgram('stdbuf'), '-oL'] : []),
       program,
     ];
@@ -155,6 +155,11 @@ export class PeerProcess {
   /** Writes to the peer's standard input. */
   write(text: string): void {
     this.#child.stdin!.write(text);
+  }
+
+  /** Ends the peer's standard input. */
+  closeInput(): void {
+    this.#child.stdin!.end();
   }
 
   /** Waits for a pattern in the output from `from` (its beginning by default) on; rejects at the peer's end. */
@@ -281,6 +286,14 @@ export async function waitUntil(
   await until(condition, timeoutMs, () => null).catch((error: unknown) => {
     throw error === TIMED_OUT ? new Error(`${timeoutMs / 1000} s passed before ${what}`) : error;
   });
+}
+
+/** A program and its arguments that put the next one into a network namespace. */
+function networkPrefix(network: PeerCommand['network']): string[] {
+  if (network === undefined) return [];
+  return network === 'own'
+    ? [requireProgram('unshare'), '--net', '--']
+    : [requireProgram('nsenter'), `--net=/proc/${network.ofPid}/ns/net`, '--'];
 }
 
 function describeExit({ code, signal }: PeerExit): string {

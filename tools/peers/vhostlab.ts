@@ -1,0 +1,63 @@
+import { fileURLToPath } from 'node:url';
+import { type PeerCommand, PeerProcess } from './process.ts';
+
+const VHOSTLAB = fileURLToPath(new URL('../../packages/cli/bin/vhostlab.mjs', import.meta.url));
+
+/** Our own back end as a process, the way an operator starts it. */
+export interface VhostlabBackendOptions {
+  /** One device for each. */
+  readonly socketPath: string | readonly string[];
+  /** As `--port` has it. */
+  readonly port: string;
+  /** Connects to the sockets; listens on them by default. */
+  readonly client?: boolean;
+  readonly queues?: number;
+  readonly mode?: 'poll' | 'interrupt' | 'adaptive';
+  readonly network?: PeerCommand['network'];
+  /** More options of the command. */
+  readonly extra?: readonly string[];
+}
+
+/** Starts a command of `vhostlab` in a process of its own. */
+export function vhostlab(
+  name: string,
+  args: readonly string[],
+  network?: PeerCommand['network'],
+): Promise<PeerProcess> {
+  return PeerProcess.start({
+    name,
+    program: process.execPath,
+    args: [VHOSTLAB, ...args],
+    ...(network === undefined ? {} : { network }),
+  });
+}
+
+/** Starts `vhostlab vhost-user backend`, in interrupt mode by default. Ready once it listens, or has begun to connect. */
+export async function vhostlabBackend(options: VhostlabBackendOptions): Promise<PeerProcess> {
+  const paths = typeof options.socketPath === 'string' ? [options.socketPath] : options.socketPath;
+  const backend = await vhostlab(
+    'vhostlab backend',
+    [
+      'vhost-user',
+      'backend',
+      ...paths.flatMap((path) => ['--socket-path', path]),
+      '--port',
+      options.port,
+      '--mode',
+      options.mode ?? 'interrupt',
+      '--queues',
+      String(options.queues ?? 1),
+      ...(options.client === true ? ['--client'] : []),
+      ...(options.extra ?? []),
+    ],
+    options.network,
+  );
+  if (options.client === true) return backend;
+  try {
+    for (const path of paths) await backend.waitForSocket(path);
+  } catch (error) {
+    await backend.stop();
+    throw error;
+  }
+  return backend;
+}
