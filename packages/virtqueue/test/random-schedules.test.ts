@@ -2,22 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { drain, queueCommands } from './kit/commands.ts';
 import { Oracle } from './kit/oracle.ts';
+import { expectEqualsOracle, scheduleOptions } from './kit/random-schedules.ts';
 import { allOptions, makeRig, optionsName } from './kit/rig.ts';
 
 describe('driver and device over random schedules with delayed visibility equal the oracle', () => {
-  const options = [...allOptions({ split: 8, packed: 7 }), ...allOptions({ split: 2, packed: 1 })];
-  const direct = options.map((each) => ({ ...each, features: { ...each.features, indirect: false } }));
-  it.each([...options, ...direct].map((each) => [optionsName(each), each] as const))('%s', (_name, each) => {
-    fc.assert(
-      fc.property(queueCommands(each.features.indirect), (commands) => {
-        const model = new Oracle(each.size, each.features.inOrder);
-        const rig = makeRig(each);
-        fc.modelRun(() => ({ model, real: rig }), commands);
-        drain(model, rig);
-      }),
-      { numRuns: 25 },
-    );
-  });
+  it.each(scheduleOptions())('%s', (_name, options) => expectEqualsOracle(options, 10));
 });
 
 describe('a range that ring code does not cover', () => {
