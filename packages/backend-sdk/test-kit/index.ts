@@ -1,4 +1,10 @@
-export { runComponents, type TestOutcome, testProfile } from '@vhostlab/datapath/test-kit';
+export {
+  type CoreOutcome,
+  runComponents,
+  runComponentsReal,
+  type TestOutcome,
+  testProfile,
+} from '@vhostlab/datapath/test-kit';
 export { guestComponent } from './guest-component.ts';
 export { type GuestCoreConfig, type GuestCoreResult, guestCoreModule } from './guest-core.ts';
 export { GPA_BASE, guestLayout, UNMAPPED_GPA, USER_BASE } from './guest-memory.ts';

@@ -1,10 +1,12 @@
 import type { ScenarioConfig } from '@vhostlab/backend-sdk';
 import {
+  type CoreOutcome,
   type GuestCoreConfig,
   type GuestCoreResult,
   guestComponent,
   guestCoreModule,
   runComponents,
+  runComponentsReal,
   type TestOutcome,
   testProfile,
 } from '@vhostlab/backend-sdk/test-kit';
@@ -15,7 +17,15 @@ import {
   switchCoreModule,
   testFrame,
 } from '@vhostlab/datapath/test-kit';
-import type { ComponentPlan, CoreModule, CorePlan, EndPlan } from '@vhostlab/engine';
+import type {
+  CompiledProfile,
+  ComponentPlan,
+  CoreModule,
+  CorePlan,
+  EndPlan,
+  ModuleRegistry,
+  RealCoreStatistics,
+} from '@vhostlab/engine';
 import { expect } from 'vitest';
 import { vhostNetPlugin } from '../src/index.ts';
 import { type InterruptNicConfig, interruptNicModule } from './interrupt-nic.ts';
@@ -138,8 +148,8 @@ export interface RigOutcome extends TestOutcome {
   guests: GuestCoreResult[];
 }
 
-/** Runs the vhost-net back end between test peers. */
-export function runRig(options: RigOptions): RigOutcome {
+/** The vhost-net back end between test peers: components, their modules, constants. */
+function rig(options: RigOptions): [ComponentPlan[], ModuleRegistry, CompiledProfile] {
   const guests = (options.guests ?? [{}]).map((part, guest) => guestConfig(guest, part));
   const workload = options.workload ?? 'pvp';
   const plan = vhostNetPlugin.plan(scenario({ guests: guests.length, workload }));
@@ -163,17 +173,37 @@ export function runRig(options: RigOptions): RigOutcome {
     'nic.txCompletionNs': 5000,
     ...options.constants,
   };
-  const outcome = runComponents(
-    [...guests.map(guestComponent), plan, peers(plan, options.wire ?? {}, outputs)],
-    modules,
-    { copyMode: options.copyMode ?? false, profile: testProfile(constants) },
-  );
-  const sender = outcome.cores.find(({ id }) => id === 'nic.host.vhost0.0');
+  const components = [...guests.map(guestComponent), plan, peers(plan, options.wire ?? {}, outputs)];
+  return [components, modules, testProfile(constants)];
+}
+
+/** What the ends of a run saw. */
+function seen(
+  options: RigOptions,
+  cores: readonly { id: string; results: Record<string, unknown> }[],
+): Pick<RigOutcome, 'sent' | 'guests'> {
+  const results = (id: string) => cores.find((core) => core.id === id)?.results;
   return {
-    ...outcome,
-    sent: (sender?.results.nic as NicCoreResult | undefined)?.sent ?? [],
-    guests: guests.map(({ guest }) => outcome.core(`guest${guest}.vcpu0`).results.guest as GuestCoreResult),
+    sent: (results('nic.host.vhost0.0')?.nic as NicCoreResult | undefined)?.sent ?? [],
+    guests: (options.guests ?? [{}]).map(
+      (_, guest) => results(`guest${guest}.vcpu0`)?.guest as GuestCoreResult,
+    ),
   };
+}
+
+/** Runs them in virtual time. */
+export function runRig(options: RigOptions): RigOutcome {
+  const [components, modules, profile] = rig(options);
+  const outcome = runComponents(components, modules, { copyMode: options.copyMode ?? false, profile });
+  return { ...outcome, ...seen(options, outcome.cores) };
+}
+
+/** Runs them on one thread of the real clock. */
+export function runRigReal(
+  options: RigOptions,
+): CoreOutcome<RealCoreStatistics> & Pick<RigOutcome, 'sent' | 'guests'> {
+  const outcome = runComponentsReal(...rig(options));
+  return { ...outcome, ...seen(options, outcome.cores) };
 }
 
 /** Bytes of the first `count` test frames. */

@@ -1,10 +1,12 @@
 import type { ScenarioConfig } from '@vhostlab/backend-sdk';
 import {
+  type CoreOutcome,
   type GuestCoreConfig,
   type GuestCoreResult,
   guestComponent,
   guestCoreModule,
   runComponents,
+  runComponentsReal,
   type TestOutcome,
 } from '@vhostlab/backend-sdk/test-kit';
 import {
@@ -16,7 +18,7 @@ import {
   stageCoreModule,
   switchCoreModule,
 } from '@vhostlab/datapath/test-kit';
-import type { ComponentPlan } from '@vhostlab/engine';
+import type { ComponentPlan, ModuleRegistry, RealCoreStatistics } from '@vhostlab/engine';
 import { vhostUserPlugin } from '../src/index.ts';
 
 export const START_PS = 100_000_000;
@@ -126,32 +128,53 @@ export interface RigOutcome extends TestOutcome {
   guests: GuestCoreResult[];
 }
 
-/** Runs the vhost-user back end, run to completion, between test peers. */
-export function runRig(options: RigOptions): RigOutcome {
+const MODULES: ModuleRegistry = new Map([
+  ...vhostUserPlugin.modules,
+  ['test/guest', guestCoreModule],
+  ['test/nic', nicCoreModule],
+  ['test/switch', switchCoreModule],
+]);
+
+/** The vhost-user back end, run to completion, between test peers. */
+function components(options: RigOptions): ComponentPlan[] {
   const guests = (options.guests ?? [{}]).map((part, guest) => guestConfig(guest, part));
   const outputs = options.outputs ?? [
     { from: 1, to: [10] },
     { from: 10, to: [1] },
   ];
-  const outcome = runComponents(
-    [
-      ...guests.map(guestComponent),
-      vhostUserPlugin.plan(scenario(guests, 'rtc')),
-      peers(options.nic ?? {}, outputs),
-    ],
-    new Map([
-      ...vhostUserPlugin.modules,
-      ['test/guest', guestCoreModule],
-      ['test/nic', nicCoreModule],
-      ['test/switch', switchCoreModule],
-    ]),
-    { copyMode: options.copyMode ?? false, stride: options.stride ?? 1 },
-  );
+  return [
+    ...guests.map(guestComponent),
+    vhostUserPlugin.plan(scenario(guests, 'rtc')),
+    peers(options.nic ?? {}, outputs),
+  ];
+}
+
+/** What the ends of a run saw. */
+function seen(
+  options: RigOptions,
+  outcome: { core(id: string): { results: Record<string, unknown> } },
+): Pick<RigOutcome, 'nic' | 'guests'> {
   return {
-    ...outcome,
     nic: outcome.core('nic0').results.nic as NicCoreResult,
-    guests: guests.map(({ guest }) => outcome.core(`guest${guest}.vcpu0`).results.guest as GuestCoreResult),
+    guests: (options.guests ?? [{}]).map(
+      (_, guest) => outcome.core(`guest${guest}.vcpu0`).results.guest as GuestCoreResult,
+    ),
   };
+}
+
+/** Runs them in virtual time. */
+export function runRig(options: RigOptions): RigOutcome {
+  const { copyMode = false, stride = 1 } = options;
+  const outcome = runComponents(components(options), MODULES, { copyMode, stride });
+  return { ...outcome, ...seen(options, outcome) };
+}
+
+/** Runs them on one thread of the real clock. */
+export function runRigReal(
+  options: RigOptions,
+): CoreOutcome<RealCoreStatistics> & Pick<RigOutcome, 'nic' | 'guests'> {
+  const outcome = runComponentsReal(components(options), MODULES);
+  return { ...outcome, ...seen(options, outcome) };
 }
 
 /** Runs the vhost core of a pipeline between test guests and a core that stands for the switching one. */

@@ -29,16 +29,46 @@ export function testProfile(constants: Record<string, number> = {}): CompiledPro
   };
 }
 
-/** What a test run left behind. */
-export interface TestOutcome {
-  cores: CoreStatistics[];
-  log: Uint8Array;
-  strings: readonly string[];
-  core(id: string): CoreStatistics;
+/** What the cores of a run counted, on either clock. */
+export interface CoreOutcome<Core> {
+  cores: Core[];
+  core(id: string): Core;
   /** Sum of a counter over all cores. */
   total(counter: string): number;
   /** All drops by reason. */
   drops(): Record<string, number>;
+}
+
+/** What a test run left behind. */
+export interface TestOutcome extends CoreOutcome<CoreStatistics> {
+  log: Uint8Array;
+  strings: readonly string[];
+}
+
+/** Looks at the statistics of cores. */
+export function coreOutcome<Core extends { id: string; counters: Record<string, number> }>(
+  cores: Core[],
+): CoreOutcome<Core> {
+  return {
+    cores,
+    core: (id) => {
+      const core = cores.find((one) => one.id === id);
+      if (core === undefined) throw new Error(`no core named ${id}`);
+      return core;
+    },
+    total: (counter) => cores.reduce((sum, { counters }) => sum + (counters[counter] ?? 0), 0),
+    drops: () => {
+      const found: Record<string, number> = {};
+      for (const { counters } of cores) {
+        for (const [name, value] of Object.entries(counters)) {
+          if (name.startsWith('drop.') && value > 0) {
+            found[name.slice(5)] = (found[name.slice(5)] ?? 0) + value;
+          }
+        }
+      }
+      return found;
+    },
+  };
 }
 
 /**
@@ -70,27 +100,10 @@ export function runComponents(
   runtime.runUntil(limitPs);
   if (runtime.nextPs() < Number.POSITIVE_INFINITY) throw new Error(`not at rest after ${limitPs} ps`);
   runtime.log.flush();
-  const cores = runtime.statistics();
-  const drops = (): Record<string, number> => {
-    const found: Record<string, number> = {};
-    for (const { counters } of cores) {
-      for (const [name, value] of Object.entries(counters)) {
-        if (name.startsWith('drop.') && value > 0) found[name.slice(5)] = (found[name.slice(5)] ?? 0) + value;
-      }
-    }
-    return found;
-  };
   return {
-    cores,
+    ...coreOutcome(runtime.statistics()),
     log: concat(chunks),
     strings: runtime.log.strings,
-    core: (id) => {
-      const core = cores.find((one) => one.id === id);
-      if (core === undefined) throw new Error(`no core named ${id}`);
-      return core;
-    },
-    total: (counter) => cores.reduce((sum, { counters }) => sum + (counters[counter] ?? 0), 0),
-    drops,
   };
 }
 

@@ -6,8 +6,8 @@ import { EngineTicket } from './ticket.ts';
 
 type Handler = (method: number, body: Uint8Array, reply: (status: number, body: Uint8Array) => void) => void;
 
-/** One end of a control channel in virtual time: requests answered in any order, matched by number. */
-export class VirtualControlEnd implements ControlEnd {
+/** One end of a control channel on mailboxes, for both clocks: requests answered in any order, matched by number. */
+export class ChannelControlEnd implements ControlEnd {
   readonly out: Mailbox;
   readonly in: Mailbox;
   readonly #clock: CoreClock;

@@ -1,30 +1,25 @@
-import type { Arena } from '@vhostlab/memory';
 import {
   BARRIER,
-  type ControlEnd,
   type CoreContext,
   type CoreModule,
   type CorePlan,
-  type Counter,
   DONE,
   HOLD,
   IDLE,
-  type LinkEnd,
-  type MemoryEnd,
   type Procedure,
   type Ps,
   type Task,
   type TaskResult,
   type Ticket,
 } from './api.ts';
-import type { VirtualControlEnd } from './control-end.ts';
-import type { VirtualLinkEnd } from './link-end.ts';
+import type { ChannelControlEnd } from './control-end.ts';
+import { CoreBase, type CoreSurroundings } from './core-base.ts';
+import type { ChannelLinkEnd } from './link-end.ts';
 import type { Reader } from './mailbox.ts';
 import type { VirtualMemoryEnd } from './memory-end.ts';
-import { type CompiledProfile, VirtualMeter } from './meter.ts';
+import { VirtualMeter } from './meter.ts';
 import { OPS } from './ops.ts';
 import { ProcedureTask } from './procedure-task.ts';
-import { createRandom } from './random.ts';
 import { CoreRecorder, type LogWriter } from './recorder.ts';
 import { EngineTicket } from './ticket.ts';
 
@@ -33,16 +28,11 @@ const SPIN_LIMIT = 100_000;
 /** Counters of this name count from the start of the run. */
 const SETUP = 'setup.';
 const NEVER = Number.POSITIVE_INFINITY;
-const OP_NUMBER = new Map(OPS.map((definition, number) => [definition.op, number]));
 
-/** What a core is made of besides its plan. */
-export interface CoreSurroundings {
-  arena: Arena;
-  profile: CompiledProfile;
+/** What a core of the virtual clock is made of besides its plan. */
+export interface VirtualSurroundings extends CoreSurroundings {
   log: LogWriter;
-  seed: number;
   stride: number;
-  window(id: string): number;
   /** Called when the moment of the core's next run moved closer. */
   sooner(atPs: Ps): void;
 }
@@ -66,25 +56,19 @@ export interface CoreStatistics {
 }
 
 /** One thread of execution on the virtual clock. Work on it is serial; its state is its tasks'. */
-export class VirtualCore implements CoreContext, Reader {
-  readonly id: string;
-  readonly plan: CorePlan;
-  readonly arena: Arena;
+export class VirtualCore extends CoreBase implements CoreContext, Reader {
   readonly meter: VirtualMeter;
   readonly recorder: CoreRecorder;
   nowPs: Ps = 0;
   startPs: Ps = 0;
   /** Moment of the next run; Infinity while parked without anything to come. */
   nextPs: Ps = NEVER;
-  readonly #around: CoreSurroundings;
+  readonly #around: VirtualSurroundings;
   readonly #tasks: Task[] = [];
   readonly #taskNames: number[] = [];
   readonly #memory: VirtualMemoryEnd[] = [];
-  readonly #links: VirtualLinkEnd[] = [];
-  readonly #controls: VirtualControlEnd[] = [];
-  readonly #ends = new Map<string, VirtualMemoryEnd | VirtualLinkEnd | VirtualControlEnd>();
-  readonly #counters = new Map<string, Counter>();
-  readonly #collectors = new Map<string, () => unknown>();
+  readonly #links: ChannelLinkEnd[] = [];
+  readonly #controls: ChannelControlEnd[] = [];
   readonly #wakeOp: number;
   /** Name of runs without a task: creation, and arrivals while nothing else is to be done. */
   readonly #syncName: number;
@@ -105,10 +89,8 @@ export class VirtualCore implements CoreContext, Reader {
   #accounting = false;
   readonly #accountFromPs: Ps;
 
-  constructor(plan: CorePlan, around: CoreSurroundings, accountFromPs: Ps) {
-    this.id = plan.id;
-    this.plan = plan;
-    this.arena = around.arena;
+  constructor(plan: CorePlan, around: VirtualSurroundings, accountFromPs: Ps) {
+    super(plan, around);
     this.#around = around;
     this.#accountFromPs = accountFromPs;
     this.meter = new VirtualMeter(around.profile, this);
@@ -119,20 +101,20 @@ export class VirtualCore implements CoreContext, Reader {
 
   attachMemory(name: string, end: VirtualMemoryEnd): void {
     this.#memory.push(end);
-    this.#ends.set(name, end);
+    this.setEnd(name, end);
     end.in.reader = this;
   }
 
-  attachLink(name: string, end: VirtualLinkEnd): void {
+  attachLink(name: string, end: ChannelLinkEnd): void {
     this.#links.push(end);
-    this.#ends.set(name, end);
+    this.setEnd(name, end);
     end.in.reader = this;
     end.out.sender = this;
   }
 
-  attachControl(name: string, end: VirtualControlEnd): void {
+  attachControl(name: string, end: ChannelControlEnd): void {
     this.#controls.push(end);
-    this.#ends.set(name, end);
+    this.setEnd(name, end);
     end.in.reader = this;
   }
 
@@ -149,40 +131,8 @@ export class VirtualCore implements CoreContext, Reader {
     return this.nowPs;
   }
 
-  op(name: string): number {
-    const number = OP_NUMBER.get(name);
-    if (number === undefined) throw new Error(`core ${this.id}: no operation named ${name}`);
-    return number;
-  }
-
   stage(name: string): number {
     return this.recorder.stage(name);
-  }
-
-  constant(name: string): number {
-    const value = this.#around.profile.constants.get(name);
-    if (value === undefined) {
-      throw new Error(
-        `cost profile ${this.#around.profile.name} has no constant ${name}, which core ${this.id} needs`,
-      );
-    }
-    return value;
-  }
-
-  window(id: string): number {
-    return this.#around.window(id);
-  }
-
-  memory(name: string): MemoryEnd {
-    return this.#end(name) as VirtualMemoryEnd;
-  }
-
-  link(name: string): LinkEnd {
-    return this.#end(name) as VirtualLinkEnd;
-  }
-
-  control(name: string): ControlEnd {
-    return this.#end(name) as VirtualControlEnd;
   }
 
   addTask(task: Task): void {
@@ -205,28 +155,6 @@ export class VirtualCore implements CoreContext, Reader {
 
   holdOn(ticket: Ticket): void {
     this.#held = ticket;
-  }
-
-  random(name: string): () => number {
-    return createRandom(this.#around.seed, `${this.id}/${name}`);
-  }
-
-  counter(name: string): Counter {
-    let counter = this.#counters.get(name);
-    if (counter === undefined) {
-      counter = { value: 0 };
-      this.#counters.set(name, counter);
-    }
-    return counter;
-  }
-
-  /** Value of a counter, 0 when nothing has asked for it yet. */
-  counterValue(name: string): number {
-    return this.#counters.get(name)?.value ?? 0;
-  }
-
-  onCollect(name: string, collect: () => unknown): void {
-    this.#collectors.set(name, collect);
   }
 
   arriving(atPs: Ps, wakes: boolean): void {
@@ -299,11 +227,9 @@ export class VirtualCore implements CoreContext, Reader {
       ops[op] = { count: this.meter.counts[i], bytes: this.meter.bytes[i], ps: this.meter.spentPs[i] };
     });
     const counters: Record<string, number> = {};
-    for (const [name, counter] of this.#counters) {
+    for (const [name, counter] of this.counters) {
       counters[name] = counted || name.startsWith(SETUP) ? counter.value : 0;
     }
-    const results: Record<string, unknown> = {};
-    for (const [name, collect] of this.#collectors) results[name] = collect();
     const { service, mode, account } = this.plan;
     return {
       id: this.id,
@@ -316,7 +242,7 @@ export class VirtualCore implements CoreContext, Reader {
       barrierPs: counted ? this.#barrierPs : 0,
       ops,
       counters,
-      results,
+      results: this.collected(),
     };
   }
 
@@ -419,12 +345,6 @@ export class VirtualCore implements CoreContext, Reader {
     this.#around.sooner(atPs);
   }
 
-  #end(name: string): VirtualMemoryEnd | VirtualLinkEnd | VirtualControlEnd {
-    const end = this.#ends.get(name);
-    if (end === undefined) throw new Error(`core ${this.id}: no channel end named ${name}`);
-    return end;
-  }
-
   #remove(task: Task): void {
     const at = this.#tasks.indexOf(task);
     this.#tasks.splice(at, 1);
@@ -440,6 +360,6 @@ export class VirtualCore implements CoreContext, Reader {
     this.#usefulPs = 0;
     this.#barrierPs = 0;
     this.#runs = 0;
-    for (const [name, counter] of this.#counters) if (!name.startsWith(SETUP)) counter.value = 0;
+    for (const [name, counter] of this.counters) if (!name.startsWith(SETUP)) counter.value = 0;
   }
 }

@@ -126,8 +126,8 @@ export class FrameQueue {
   }
 }
 
-/** One end of a link in virtual time. */
-export class VirtualLinkEnd implements LinkEnd {
+/** One end of a link on frame queues, for both clocks: on the real one their latency is 0. */
+export class ChannelLinkEnd implements LinkEnd {
   readonly out: FrameQueue;
   readonly in: FrameQueue;
   readonly meta: FrameMeta = emptyFrameMeta();

@@ -2,17 +2,9 @@ import type { Arena, Publisher } from '@vhostlab/memory';
 import type { MemoryEnd, Ps, RegisterTarget, Ticket } from './api.ts';
 import { ByteReader, ByteWriter } from './byte-writer.ts';
 import type { ChannelTap } from './channel-tap.ts';
-import {
-  type Mailbox,
-  NOTIFY,
-  REGISTER_READ,
-  REGISTER_REPLY,
-  REGISTER_WRITE,
-  WORD16,
-  WORD32,
-} from './mailbox.ts';
+import { type Mailbox, NOTIFY, REGISTER_WRITE, WORD16, WORD32 } from './mailbox.ts';
 import type { CoreClock } from './meter.ts';
-import { EngineTicket } from './ticket.ts';
+import { RegisterPort } from './register-port.ts';
 
 /** Packet numbers and birth times of ring slots, one array per queue. */
 export class TagTable {
@@ -48,9 +40,7 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   #tagCount = 0;
   #departPs: Ps = 0;
   #notified = 0;
-  #target: RegisterTarget | undefined;
-  readonly #reads = new Map<number, EngineTicket>();
-  #nextRead = 1;
+  readonly #registers: RegisterPort;
 
   constructor(options: {
     arena: Arena;
@@ -72,6 +62,11 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
     this.#tap = options.tap;
     this.#tagsOut = options.tagsOut;
     this.#tagsIn = options.tagsIn;
+    this.#registers = new RegisterPort(
+      (kind, a, b) =>
+        this.#send(kind, a, b, this.#capture && kind === REGISTER_WRITE ? this.#takeCovers() : undefined),
+      options.tap,
+    );
   }
 
   departAt(atPs: Ps): void {
@@ -109,20 +104,15 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
   }
 
   write(offset: number, width: number, value: number): void {
-    this.#tap?.register('write', offset, width, value);
-    this.#send(REGISTER_WRITE, offset * 16 + width, value, this.#capture ? this.#takeCovers() : undefined);
+    this.#registers.write(offset, width, value);
   }
 
   read(offset: number, width: number): Ticket {
-    const ticket = new EngineTicket(true);
-    const id = this.#nextRead++;
-    this.#reads.set(id, ticket);
-    this.#send(REGISTER_READ, offset * 16 + width, id);
-    return ticket;
+    return this.#registers.read(offset, width);
   }
 
   onRegister(target: RegisterTarget): void {
-    this.#target = target;
+    this.#registers.target = target;
   }
 
   setTag(queue: number, slot: number, packet: number, bornPs: Ps): void {
@@ -169,27 +159,9 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
       }
       woken = true;
       if (kind === NOTIFY) this.#notified |= 1 << a;
-      else this.#register(kind, a, box.b[i]);
+      else this.#registers.arrived(kind, a, box.b[i]);
     }
     return woken;
-  }
-
-  #register(kind: number, a: number, b: number): void {
-    if (kind === REGISTER_REPLY) {
-      const ticket = this.#reads.get(b);
-      if (ticket === undefined) throw new Error(`register read ${b} answered twice`);
-      this.#reads.delete(b);
-      ticket.complete(a);
-      return;
-    }
-    const offset = Math.floor(a / 16);
-    const width = a - offset * 16;
-    if (kind === REGISTER_WRITE) this.#target?.writeRegister(offset, width, b);
-    else if (kind === REGISTER_READ) {
-      const value = this.#target?.readRegister(offset, width) ?? 0;
-      this.#tap?.register('read', offset, width, value);
-      this.#send(REGISTER_REPLY, value, b);
-    }
   }
 
   #send(kind: number, a: number, b: number, payload?: Uint8Array): void {

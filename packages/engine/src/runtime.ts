@@ -1,9 +1,9 @@
 import type { Arena } from '@vhostlab/memory';
 import type { ChannelPlan, CoreModule, Ps, RunPlan } from './api.ts';
 import { ChannelTap } from './channel-tap.ts';
-import { VirtualControlEnd } from './control-end.ts';
+import { ChannelControlEnd } from './control-end.ts';
 import { type CoreStatistics, VirtualCore } from './core.ts';
-import { FrameQueue, VirtualLinkEnd } from './link-end.ts';
+import { ChannelLinkEnd, FrameQueue } from './link-end.ts';
 import { Mailbox } from './mailbox.ts';
 import { TagTable, VirtualMemoryEnd } from './memory-end.ts';
 import type { CompiledProfile, CoreClock } from './meter.ts';
@@ -197,8 +197,8 @@ export class VirtualRuntime {
     if (plan.kind === 'link') {
       const forward = this.#frames(plan, ab);
       const back = this.#frames(plan, ba);
-      a?.attachLink(plan.a.end, new VirtualLinkEnd(a, forward, back));
-      b?.attachLink(plan.b.end, new VirtualLinkEnd(b, back, forward));
+      a?.attachLink(plan.a.end, new ChannelLinkEnd(a, forward, back));
+      b?.attachLink(plan.b.end, new ChannelLinkEnd(b, back, forward));
       if (a === undefined) {
         this.#remote.set(plan.id, { channel: plan.id, kind: 'frames', out: back, in: forward });
       } else if (b === undefined) {
@@ -218,8 +218,8 @@ export class VirtualRuntime {
       this.#remote.set(plan.id, { channel: plan.id, kind: 'messages', out: forward, in: back });
     }
     if (plan.kind === 'control') {
-      a?.attachControl(plan.a.end, new VirtualControlEnd(plan.id, a, forward, back, tap(a).tap));
-      b?.attachControl(plan.b.end, new VirtualControlEnd(plan.id, b, back, forward, tap(b).tap));
+      a?.attachControl(plan.a.end, new ChannelControlEnd(plan.id, a, forward, back, tap(a).tap));
+      b?.attachControl(plan.b.end, new ChannelControlEnd(plan.id, b, back, forward, tap(b).tap));
       return;
     }
     const replicas =
