@@ -19,6 +19,7 @@ export * as backendV1 from './gen/vhostlab/backend/v1/backend_pb.ts';
 export * as vhostV1 from './gen/vhostlab/backend/v1/vhost_pb.ts';
 export * as commonV1 from './gen/vhostlab/common/v1/common_pb.ts';
 export * as planV1 from './gen/vhostlab/common/v1/plan_pb.ts';
+export * as deviceV1 from './gen/vhostlab/device/v1/device_pb.ts';
 export * as guestV1 from './gen/vhostlab/guest/v1/guest_pb.ts';
 export * as runtimeV1 from './gen/vhostlab/lab/v1/runtime_pb.ts';
 export * as linkV1 from './gen/vhostlab/link/v1/link_pb.ts';
