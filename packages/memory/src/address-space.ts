@@ -8,10 +8,12 @@ import {
   FAULT_UNMAPPED,
   faultName,
 } from './access.ts';
+import type { AddressWindow } from './address-window.ts';
 import type { Arena } from './arena.ts';
 import { type Region, RegionTable } from './region-table.ts';
 
 const LIMIT = 2 ** 53;
+const HIGH_WORD = 2 ** 32;
 
 /** False for ranges outside 0..2^53, negative or fractional lengths and NaN. */
 function isRange(address: number, length: number): boolean {
@@ -167,6 +169,25 @@ export class AddressSpace {
     const permission = this.#table.permission;
     for (let i = first + 1; i <= last; i++) if (permission[i] !== permission[first]) return 0;
     return permission[first];
+  }
+
+  /**
+   * Makes `window` the part of the region around address `(high, low)`, two unsigned 32-bit words, that has the same high
+   * word. False, and nothing changed, when no region with permission for `access` holds that byte. Counts no fault.
+   */
+  windowAt(high: number, low: number, access: number, window: AddressWindow): boolean {
+    const address = high * HIGH_WORD + low;
+    const at = address < LIMIT ? this.#find(address) : -1;
+    const table = this.#table;
+    if (at < 0 || (table.permission[at] & access) !== access) return false;
+    const start = Math.max(table.start[at], high * HIGH_WORD);
+    window.high = high;
+    window.low = start - high * HIGH_WORD;
+    // a region of 4 GiB and more, aligned like the high word, loses its last byte: the careful translation has it
+    window.bytes = Math.min(table.end[at] - start, (high + 1) * HIGH_WORD - start, HIGH_WORD - 1);
+    window.offset = table.offset[at] + (start - table.start[at]);
+    window.generation = this.#generation;
+    return true;
   }
 
   /** Index of the region that reaches `stop` going on from `first` without a gap in addresses or in the arena, or -1. */

@@ -14,7 +14,9 @@ export {
   PERMISSION_WO,
 } from './access.ts';
 export { AddressSpace } from './address-space.ts';
+export { AddressWindow } from './address-window.ts';
 export { Arena, createArena } from './arena.ts';
+export { copyAligned, copyFrames } from './copy-burst.ts';
 export { DIRTY_PAGE_BYTES, DirtyLog, dirtyLogBytes } from './dirty-log.ts';
 export { IOTLB_MISS, IOTLB_PERMISSION, Iotlb, type IotlbOptions } from './iotlb.ts';
 export { type PacketMeta, PacketPool, type PacketPoolOptions } from './packet-pool.ts';

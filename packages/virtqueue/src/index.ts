@@ -28,11 +28,14 @@ export type {
 export { needEvent, notificationData } from './need-event.ts';
 export { PackedDevice } from './packed-device.ts';
 export { PackedDriver } from './packed-driver.ts';
+export { PackedPlain } from './packed-plain.ts';
+export { PlainBurst, type PlainRing, type PlainRules } from './plain-burst.ts';
 export type { AreaOffsets, RingArea, RingFormat, RingLayout } from './ring-layout.ts';
 export { queueSizeProblem, ringLayout, ringPlaceProblem } from './ring-layout.ts';
 export { SegmentList } from './segment-list.ts';
 export { SplitDevice } from './split-device.ts';
 export { SplitDriver } from './split-driver.ts';
+export { SplitPlain } from './split-plain.ts';
 export { UsedBatch } from './used-batch.ts';
 export {
   CHAIN_OK,

@@ -97,6 +97,17 @@ export class PackedDevice implements DeviceQueue {
     return this.#violation;
   }
 
+  /** Next available slot, and in bit 15 its wrap counter. */
+  get position(): number {
+    return this.#slot | (this.#availFlags === AVAIL ? 0x8000 : 0);
+  }
+
+  /** True when used descriptors are written where the next available ones stand, as a `PackedPlain` needs it. */
+  get isLevel(): boolean {
+    const usedFlags = this.#availFlags === AVAIL ? AVAIL_USED : 0;
+    return this.#inFlight === 0 && this.#usedSlot === this.#slot && this.#usedFlags === usedFlags;
+  }
+
   hasAvailable(): boolean {
     if (this.#violation !== 0) return false;
     const flags = Atomics.load(this.#u16, ((this.#descWord + this.#slot * 4 + 3) << 1) + 1);
@@ -327,6 +338,30 @@ export class PackedDevice implements DeviceQueue {
     this.#publishedSlot = this.#usedSlot;
     this.#publishedFlags = this.#usedFlags;
     this.#publisher.u16(this.#descOffset + 16 * this.#batchSlot + 14, this.#batchFlags);
+  }
+
+  /**
+   * What `PackedPlain` did: `buffers` buffers of one descriptor from the position on are taken and done, and their
+   * `entries` used descriptors stand in the ring but for the flags of the first, which are published. `hasWritten`: they
+   * say WRITE. Throws while buffers are in flight.
+   */
+  moveOn(buffers: number, entries: number, hasWritten: boolean): void {
+    if (this.#violation !== 0) return;
+    if (!this.isLevel) throw new Error(`queue ${this.index} has buffers in flight`);
+    const first = this.#slot;
+    const flags = this.#usedFlags | (hasWritten ? WRITE : 0);
+    this.#move(buffers);
+    if (this.#slot <= first) this.#usedFlags ^= AVAIL_USED;
+    this.#usedSlot = this.#slot;
+    this.#publishedSlot = this.#slot;
+    this.#publishedFlags = this.#usedFlags;
+    const { counters } = this;
+    counters.chains += buffers;
+    counters.used += buffers;
+    counters.usedEntries += entries;
+    counters.usedPublications++;
+    this.#events.advanced(buffers);
+    this.#publisher.u16(this.#descOffset + 16 * first + 14, flags);
   }
 
   /** Writes one used descriptor per run of completed buffers, at the place of the run's first; returns the buffers. */

@@ -104,6 +104,16 @@ export class SplitDevice implements DeviceQueue {
     return this.#violation;
   }
 
+  /** Next available index. */
+  get position(): number {
+    return this.#lastAvail;
+  }
+
+  /** True when used entries are written for the next available buffers, as a `SplitPlain` needs it. */
+  get isLevel(): boolean {
+    return this.#lastAvail === this.#usedIdx;
+  }
+
   hasAvailable(): boolean {
     return this.#violation === 0 && Atomics.load(this.#u16, this.#availIdxWord) !== this.#lastAvail;
   }
@@ -304,6 +314,27 @@ export class SplitDevice implements DeviceQueue {
     this.#events.advanced(count);
     this.#publisher.u16(this.#usedOffset + 2, this.#usedIdx);
     this.#events.moved(this.#lastAvail);
+  }
+
+  /**
+   * What `SplitPlain` did: `buffers` buffers from the position on are taken and done, and their `entries` used entries
+   * stand in the ring. Publishes. Throws while buffers are in flight.
+   */
+  moveOn(buffers: number, entries: number): void {
+    if (this.#violation !== 0) return;
+    if (!this.isLevel) throw new Error(`queue ${this.index} has buffers in flight`);
+    const index = (this.#usedIdx + buffers) & 0xffff;
+    this.#lastAvail = index;
+    this.#nextUsed = index;
+    this.#usedIdx = index;
+    const { counters } = this;
+    counters.chains += buffers;
+    counters.used += buffers;
+    counters.usedEntries += entries;
+    counters.usedPublications++;
+    this.#events.advanced(buffers);
+    this.#publisher.u16(this.#usedOffset + 2, index);
+    this.#events.moved(index);
   }
 
   #coverEntries(): number {

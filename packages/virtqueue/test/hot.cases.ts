@@ -1,4 +1,4 @@
-import { createArena } from '@vhostlab/memory';
+import { AddressSpace, createArena, PERMISSION_RW } from '@vhostlab/memory';
 import {
   ChainBatch,
   type DeviceQueue,
@@ -6,11 +6,15 @@ import {
   type DriverQueue,
   PackedDevice,
   PackedDriver,
+  PackedPlain,
+  PlainBurst,
+  type PlainRing,
   type RingFormat,
   ringLayout,
   SegmentList,
   SplitDevice,
   SplitDriver,
+  SplitPlain,
   UsedBatch,
 } from '../src/index.ts';
 
@@ -96,6 +100,49 @@ function lists(format: RingFormat, inOrder: boolean): () => (call: number) => vo
   };
 }
 
+function plain(format: RingFormat, inOrder: boolean): () => (call: number) => void {
+  return () => {
+    const arena = createArena(1 << 20);
+    const publisher = new DirectPublisher(arena);
+    const space = new AddressSpace(arena);
+    // two regions in turn, one with addresses beyond 31 bits
+    space.map(0x1000, 0x1000, 0x1_0000, PERMISSION_RW);
+    space.map(0x9_8000_0000, 0x1000, 0x2_0000, PERMISSION_RW);
+    const layout = ringLayout(format, SIZE, true);
+    const ring = arena.alloc(layout.bytes, 16);
+    const place = {
+      size: SIZE,
+      index: 0,
+      descOffset: ring + layout.desc.offset,
+      driverOffset: ring + layout.driver.offset,
+      deviceOffset: ring + layout.device.offset,
+      features: { eventIdx: true, indirect: true, inOrder },
+    };
+    const rules = { writable: true, minBytes: 12, maxBytes: 2 ** 32 - 1 };
+    const burst = new PlainBurst(BURST);
+    const written = new Uint32Array(BURST).fill(60);
+    const used = new UsedBatch(BURST);
+    const turn = (driver: DriverQueue, device: DeviceQueue, side: PlainRing, call: number): void => {
+      for (let i = 0; i < BURST; i++) driver.addOne(i < 4 ? 0x1000 : 0x9_8000_0000, 60, true, call + i);
+      driver.publish();
+      const found = side.peek(burst, BURST);
+      side.finishWritten(burst, found, written);
+      device.shouldCall();
+      driver.popUsed(used, BURST);
+    };
+    if (format === 'split') {
+      const driver = new SplitDriver(arena, publisher, place);
+      const device = new SplitDevice(arena, publisher, space, place);
+      const side = new SplitPlain(arena, device, space, place, rules);
+      return (call) => turn(driver, device, side, call);
+    }
+    const driver = new PackedDriver(arena, publisher, place);
+    const device = new PackedDevice(arena, publisher, space, place);
+    const side = new PackedPlain(arena, device, space, place, rules);
+    return (call) => turn(driver, device, side, call);
+  };
+}
+
 /** Bursts that must not allocate. */
 export const hotCases = {
   'split, single descriptors': singles('split', false),
@@ -104,4 +151,6 @@ export const hotCases = {
   'packed, single descriptors': singles('packed', false),
   'packed, single descriptors, IN_ORDER': singles('packed', true),
   'packed, chains and tables': lists('packed', false),
+  'split, plain side': plain('split', false),
+  'packed, plain side, IN_ORDER': plain('packed', true),
 };

@@ -2,6 +2,9 @@ import {
   ACCESS_READ,
   ACCESS_WRITE,
   AddressSpace,
+  AddressWindow,
+  copyAligned,
+  copyFrames,
   createArena,
   DirtyLog,
   Iotlb,
@@ -34,6 +37,21 @@ export const hotCases: HotCases = {
   'AddressSpace, refused': () => {
     const space = guestSpace();
     return (call) => space.translate(40 * MiB + call, 1500, ACCESS_READ);
+  },
+  'AddressSpace.windowAt': () => {
+    const space = guestSpace();
+    const window = new AddressWindow();
+    return (call) => space.windowAt(0, (call % 40) * MiB, ACCESS_READ, window);
+  },
+  'copies of a burst of 32': () => {
+    const arena = createArena(MiB);
+    const from = Uint32Array.from({ length: 32 }, (_, i) => 2048 * i);
+    const to = Uint32Array.from({ length: 32 }, (_, i) => MiB / 2 + 2048 * i);
+    const length = Uint32Array.from({ length: 32 }, (_, i) => 50 * i);
+    return () => {
+      copyAligned(arena, to, from, length, 32);
+      copyFrames(arena, to, from, length, 32);
+    };
   },
   'DirtyLog.mark': () => {
     const log = new DirtyLog(createArena(MiB), 64, 65536);
