@@ -5,6 +5,8 @@ export type {
   MemoryChange,
   Refused,
 } from './backend/backend-device.ts';
+export { BACKEND_MESSAGES, BackendSession } from './backend/backend-session.ts';
+export { inflightStride } from './backend/handlers/inflight.ts';
 export {
   type CreatedMemory,
   isMapProblem,
@@ -14,7 +16,9 @@ export {
   type MapRequest,
   type MemoryMapper,
 } from './backend/memory-mapper.ts';
+export { BACKEND_PROTOCOL_FEATURES } from './backend/offer.ts';
 export type { Refusal, RefusalCode } from './backend/refusal.ts';
+export { MAY_STAY_SILENT } from './backend/refusal-policy.ts';
 export { decodeBase, encodeBase, initialBase, type RingBase } from './backend/ring-base.ts';
 export type {
   InflightArea,

@@ -23,6 +23,7 @@ export type RefusalCode =
   | 'region-unknown'
   | 'no-room'
   | 'ring-index'
+  | 'ring-fd'
   | 'ring-size'
   | 'ring-base'
   | 'ring-value'

@@ -20,6 +20,8 @@ export interface BackendSessionOptions {
   readonly openChannel: (fd: Fd) => MessageSocket | string;
   /** Signals an error eventfd of a ring that cannot run. Must not block and must not throw. */
   readonly signal: (fd: Fd) => void;
+  /** Why a kick descriptor is of no use (a file cannot be waited for), in one sentence; null: it will do. Default: any does. */
+  readonly checkKick?: (fd: Fd) => string | null;
   readonly observer?: SessionObserver;
 }
 
