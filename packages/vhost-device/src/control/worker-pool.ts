@@ -17,6 +17,11 @@ export class WorkerPool {
     return this.#threads.length;
   }
 
+  /** Resolves when every worker has made its ports and takes commands; rejects when one could not. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.call(undefined)));
+  }
+
   /** The worker of a queue pair does it. */
   call(pair: number, command: WorkerCommand): Promise<unknown> {
     return (this.#threads[pair % this.#threads.length] as Thread).call(command);

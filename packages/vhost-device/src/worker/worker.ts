@@ -66,7 +66,7 @@ export class Worker {
     const { mode } = this.#config;
     this.#idleSinceNs = monotonicNs();
     for (;;) {
-      this.#inbox.serve((body) => this.#handle(body as WorkerCommand));
+      this.#inbox.serve((body) => this.#handle(body as WorkerCommand | undefined));
       if (this.#isStale) this.#ringsChanged();
       let handled = 0;
       for (const pair of this.#pairs) handled += pair.turn();
@@ -76,7 +76,9 @@ export class Worker {
     }
   }
 
-  #handle(command: WorkerCommand): unknown {
+  /** Without a command it answers that it is there. */
+  #handle(command: WorkerCommand | undefined): unknown {
+    if (command === undefined) return undefined;
     const device = this.#devices[command.device];
     if (device === undefined) throw new Error(`there is no device ${command.device}`);
     return device.handle(command);

@@ -1,0 +1,135 @@
+import { Reactor, reserveArena } from '@vhostlab/host';
+import type { WorkerNote } from '../control/commands.ts';
+import { DeviceConfigSpace } from '../control/config-space.ts';
+import { RealDevice } from '../control/device.ts';
+import { WorkerPool } from '../control/worker-pool.ts';
+import { FrameBatch } from '../frames/frame-batch.ts';
+import { ArenaMapper } from '../memory/arena-mapper.ts';
+import { OffsetAllocator } from '../memory/offset-allocator.ts';
+import { SharedStatistics } from '../stats/shared-statistics.ts';
+import type { WorkerConfig } from '../worker/worker-config.ts';
+import { longestFrameBytes, offeredFeatures, offeredProtocolFeatures } from './offer.ts';
+import type { BackendOptions } from './options.ts';
+import { ServedDevice } from './served-device.ts';
+import { type ConnectionSource, connectTo, inherited, listenAt } from './socket-server.ts';
+
+const WORKER_MODULE = new URL('../worker/main.ts', import.meta.url);
+/** Offsets of the arena have 32 bits. */
+const ARENA_BYTES = 2 ** 32;
+const HUGE_PAGE_BYTES = 2 ** 21;
+/** The most regions a front end may add one by one. */
+const MEM_SLOTS = 509;
+const SPIN_NS = 50_000;
+
+/** Where a back end tells what happens. */
+export interface BackendLog {
+  line(text: string): void;
+  /** Every message too. */
+  readonly messages: boolean;
+}
+
+/** A back end that runs in this process. */
+export interface Backend {
+  readonly devices: readonly ServedDevice[];
+  readonly statistics: SharedStatistics;
+  /** Resolves when it ended by itself: an inherited connection is over, or (rejects) a worker failed. */
+  readonly ended: Promise<void>;
+  /** Ends connections and workers, closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts devices and workers in this process. Memory of peers is mapped here, so a peer that truncates its file kills the
+ * process: run it under `supervise`. Throws the system's error (HostError: a socket, a tap) that names the thing.
+ */
+export async function startBackend(options: BackendOptions, log: BackendLog): Promise<Backend> {
+  const arena = reserveArena(ARENA_BYTES);
+  const reactor = new Reactor();
+  const devices = Math.max(1, options.sockets.length);
+  const statistics = new SharedStatistics(devices, 2 * options.queuePairs);
+  const frameBytes = longestFrameBytes(options.port);
+  const ownBytes = ownMemoryBytes(frameBytes);
+  arena.mapAnonymous(0, ownBytes * options.workers);
+  const mapper = new ArenaMapper(arena, new OffsetAllocator(ownBytes * options.workers, ARENA_BYTES));
+  const served: ServedDevice[] = [];
+  const pool = new WorkerPool(
+    WORKER_MODULE,
+    Array.from(
+      { length: options.workers },
+      (_, worker): WorkerConfig => ({
+        worker,
+        workers: options.workers,
+        mode: options.mode,
+        cpus: options.cpus.length === 0 ? [] : [options.cpus[worker % options.cpus.length] as number],
+        arena: { address: arena.address, sizeBytes: arena.sizeBytes },
+        ownOffset: worker * ownBytes,
+        ownBytes,
+        statistics: statistics.buffer,
+        devices,
+        queuePairs: options.queuePairs,
+        port: options.port,
+        frameBytes,
+        spinNs: SPIN_NS,
+      }),
+    ),
+    (note: WorkerNote) => served[note.device]?.onNote(note),
+  );
+  const failure = pool.failure();
+  const stop = async (): Promise<void> => {
+    await Promise.all(served.map((device) => device.close()));
+    await pool.stop();
+    await reactor.stop();
+    arena.release();
+  };
+  try {
+    await Promise.race([pool.ready(), failure.then((error) => Promise.reject(error))]);
+    const sources = openSources(options, reactor);
+    for (const [number, source] of sources.entries()) {
+      served.push(
+        new ServedDevice(makeDevice(number, options, pool), source, mapper, reactor, log.line, log.messages),
+      );
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const allGone = Promise.all(served.map((device) => device.ended)).then(() => undefined);
+  const ended = Promise.race([allGone, failure.then((error) => Promise.reject(error))]);
+  ended.catch(() => undefined);
+  return { devices: served, statistics, ended, stop };
+}
+
+function makeDevice(number: number, options: BackendOptions, pool: WorkerPool): RealDevice {
+  const { mac, queuePairs, mtuBytes, port, without, queueSize } = options;
+  const config = new DeviceConfigSpace(mac, queuePairs, mtuBytes);
+  const offer = {
+    features: offeredFeatures(port, queuePairs, without),
+    protocolFeatures: offeredProtocolFeatures(),
+    queuePairs,
+    maxQueueSize: queueSize,
+    memSlots: MEM_SLOTS,
+    config: () => config.bytes(),
+  };
+  return new RealDevice(number, offer, config, pool);
+}
+
+/** Opens all sockets, or none. */
+function openSources(options: BackendOptions, reactor: Reactor): ConnectionSource[] {
+  if (options.fd !== undefined) return [inherited(options.fd, reactor)];
+  const sources: ConnectionSource[] = [];
+  try {
+    for (const path of options.sockets) {
+      sources.push(options.client ? connectTo(path, reactor) : listenAt(path, reactor));
+    }
+    return sources;
+  } catch (error) {
+    for (const source of sources) source.close();
+    throw error;
+  }
+}
+
+/** A worker's own part of the arena: a batch under way, one that a generator keeps, and small things. */
+function ownMemoryBytes(frameBytes: number): number {
+  const bytes = 2 * FrameBatch.memoryBytes(frameBytes) + HUGE_PAGE_BYTES;
+  return Math.ceil(bytes / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
+}
