@@ -6,7 +6,7 @@ export { frameBufferBytes, hasGsoFrames, wireBufferBytes } from './frame-buffers
 export { definePlugin, type PluginCapability, type PluginDefinition } from './plugin.ts';
 export { scenarioSchema } from './scenario-schema.ts';
 export { TlbCharges } from './tlb-charges.ts';
-export { VhostControl, type VhostEvents } from './vhost-control.ts';
+export { type RingTotals, VhostControl, type VhostEvents } from './vhost-control.ts';
 export {
   ACCESS_BOTH,
   askVhost,

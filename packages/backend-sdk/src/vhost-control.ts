@@ -8,6 +8,7 @@ import {
   queueSizeProblem,
   ringLayout,
   SplitDevice,
+  violationName,
 } from '@vhostlab/virtqueue';
 import { DirtyMarks } from './dirty-marks.ts';
 import { EINVAL, EOPNOTSUPP } from './vhost-messages.ts';
@@ -19,8 +20,20 @@ type Handler = (request: vhostV1.VhostRequest['request']) => Reply | undefined;
 export interface VhostEvents {
   /** Ring `index` (0 receive, 1 transmit queue of the guest) starts, or stops when undefined. */
   ring(index: number, queue: DeviceQueue | undefined): void;
-  /** The memory table was replaced. `pageBytes` is the smallest page of its host mappings. */
+  /** The memory table was replaced. `pageBytes` is the smallest page of its host mappings; Infinity without regions. */
   memory(pageBytes: number): void;
+  /** Ring `index`, which may run or not, is enabled or disabled. */
+  enabled(index: number, on: boolean): void;
+  /** What went through ring `index` so far. */
+  totals(index: number): RingTotals;
+}
+
+/** What went through one ring of a pair. */
+export interface RingTotals {
+  frames: number;
+  bytes: number;
+  calls: number;
+  callsSuppressed: number;
 }
 
 /** Where a control side's ends are, and what it offers. */
@@ -53,9 +66,9 @@ export class VhostControl {
   readonly #stage: number;
   readonly #protocolFeatures: bigint | undefined;
   /** Guest addresses of what each ring's device side writes. */
-  readonly #usedAreas: { gpa: number; bytes: number }[] = [
-    { gpa: 0, bytes: 0 },
-    { gpa: 0, bytes: 0 },
+  readonly #usedAreas: { gpa: number; bytes: number; isLogged: boolean }[] = [
+    { gpa: 0, bytes: 0, isLogged: true },
+    { gpa: 0, bytes: 0, isLogged: true },
   ];
   #table: vhostV1.MemoryRegion[] = [];
   #marks: DirtyMarks | undefined;
@@ -84,8 +97,8 @@ export class VhostControl {
 
   /** Logs that ring `index` is about to publish used entries. */
   markUsed(index: number): void {
-    const { gpa, bytes } = this.#usedAreas[index];
-    this.#marks?.mark(gpa, bytes);
+    const { gpa, bytes, isLogged } = this.#usedAreas[index];
+    if (isLogged) this.#marks?.mark(gpa, bytes);
   }
 
   /** Virtio status as the VMM last set it (vdpa). */
@@ -145,6 +158,22 @@ export class VhostControl {
       this.#stop(request.value.index & 1);
       return { answer: { case: 'vringBase', value: { index: request.value.index, base } } };
     },
+    setVringEnable: (request) => {
+      if (request.case === 'setVringEnable')
+        this.#events.enabled(request.value.index & 1, request.value.enable);
+      return undefined;
+    },
+    setVringLog: (request) => {
+      if (request.case !== 'setVringLog') return undefined;
+      const area = this.#usedAreas[request.value.index & 1];
+      area.isLogged = request.value.enable;
+      area.gpa = Number(request.value.guestAddr);
+      return undefined;
+    },
+    getVringState: (request) =>
+      request.case === 'getVringState'
+        ? { answer: { case: 'vringState', value: this.#state(request.value.index) } }
+        : undefined,
     setStatus: (request) => {
       if (request.case === 'setStatus') this.#status = request.value.status;
       return undefined;
@@ -237,9 +266,24 @@ export class VhostControl {
     const [used, bytes] = packed
       ? [ring.descriptorAddr, areas.desc.bytes]
       : [ring.deviceAddr, areas.device.bytes];
-    this.#usedAreas[index] = { gpa: this.#gpaOf(used), bytes };
+    this.#usedAreas[index] = { gpa: this.#gpaOf(used), bytes, isLogged: true };
     this.#events.ring(index, queue);
     return undefined;
+  }
+
+  #state(ring: number): MessageInitShape<typeof vhostV1.VringStateSchema> {
+    const queue = this.#queues[ring & 1];
+    const { frames, bytes, calls, callsSuppressed } = this.#events.totals(ring & 1);
+    return {
+      index: ring,
+      running: queue !== undefined,
+      base: queue?.saveBase() ?? 0,
+      violation: queue === undefined || queue.violation === 0 ? '' : violationName(queue.violation),
+      frames: BigInt(frames),
+      bytes: BigInt(bytes),
+      calls: BigInt(calls),
+      callsSuppressed: BigInt(callsSuppressed),
+    };
   }
 
   #gpaOf(userAddress: bigint): number {

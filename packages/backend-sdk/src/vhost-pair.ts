@@ -5,7 +5,7 @@ import { ChainBatch, type DeviceQueue } from '@vhostlab/virtqueue';
 import { FrameHeaders } from './frame-headers.ts';
 import { PairBooks } from './pair-books.ts';
 import { TlbCharges } from './tlb-charges.ts';
-import { VhostControl } from './vhost-control.ts';
+import { type RingTotals, VhostControl } from './vhost-control.ts';
 
 /** Notification vectors of a queue pair's channel, both ways: receive and transmit queue of the guest. */
 export const VECTOR_RX = 0;
@@ -55,6 +55,12 @@ export class VhostPair {
   /** Guest addresses of the frames of the last burst. */
   readonly #addresses = new Float64Array(BURST);
   readonly #books: PairBooks;
+  /** The receive ring as it was started; `rx` is undefined while it is disabled. */
+  #rxQueue: DeviceQueue | undefined;
+  #rxEnabled = true;
+  #txEnabled = true;
+  /** By ring: of the guest's receive queue, of its transmit queue. */
+  readonly #totals: readonly [RingTotals, RingTotals] = [emptyTotals(), emptyTotals()];
   /** Called after rings or memory changed. */
   onChange: () => void = () => undefined;
 
@@ -70,7 +76,12 @@ export class VhostPair {
       window: `guest${guest}`,
       offered: options.offered,
       ...(options.protocolFeatures === undefined ? {} : { protocolFeatures: options.protocolFeatures }),
-      events: { ring: (index, queue) => this.#ring(index, queue), memory: () => this.onChange() },
+      events: {
+        ring: (index, queue) => this.#ring(index, queue),
+        memory: () => this.onChange(),
+        enabled: (index, on) => this.#enable(index, on),
+        totals: (index) => this.#totals[index],
+      },
     });
     this.#books = new PairBooks(context);
   }
@@ -117,6 +128,8 @@ export class VhostPair {
       this.#books.noteUsed(VECTOR_TX, pool.packet[index]);
     }
     this.#txUnpublished += chains;
+    this.#totals[VECTOR_TX].frames += count;
+    this.#totals[VECTOR_TX].bytes += bytes;
     meter.charge(this.#books.copy, count, bytes);
     this.#tlb.charge();
     this.#books.events(pool, out, this.#addresses, count, this.#books.stages.copy);
@@ -215,6 +228,8 @@ export class VhostPair {
     if (at < chains) queue.unpop(chains - at);
     if (fetched > 0) this.#chargeFetch(Math.max(chainsUsed, fetched));
     this.#books.events(pool, this.#placed, this.#addresses, placed, this.#books.stages.fetch);
+    this.#totals[VECTOR_RX].frames += placed;
+    this.#totals[VECTOR_RX].bytes += bytes;
     meter.charge(this.#books.copy, placed, bytes);
     this.#tlb.charge();
     this.#books.events(pool, this.#placed, this.#addresses, placed, this.#books.stages.copy);
@@ -327,10 +342,12 @@ export class VhostPair {
     meter.charge(this.#books.check, 1, 0);
     if (!queue.shouldCall()) {
       this.#books.callsSuppressed.value++;
+      this.#totals[vector].callsSuppressed++;
       return;
     }
     meter.charge(this.#books.call, 1, 0);
     this.#books.calls.value++;
+    this.#totals[vector].calls++;
     this.#books.callEvents(vector);
     this.end.notify(vector);
   }
@@ -339,6 +356,10 @@ export class VhostPair {
   #admit(batch: ChainBatch, c: number, frameBytes: number, pool: PacketPool): number {
     if (batch.status[c] !== 0) {
       this.#books.dropStatus(batch.status[c]);
+      return -1;
+    }
+    if (!this.#txEnabled) {
+      this.#books.drop('ring-disabled');
       return -1;
     }
     if (frameBytes <= 0) {
@@ -367,11 +388,23 @@ export class VhostPair {
     const mergeable = features.has('MRG_RXBUF');
     this.#merge = new RxMerge(mergeable, this.#headers.bytes, mergeable ? MAX_MERGED : 1);
     if (index === 0) {
-      this.rx = queue;
+      this.#rxQueue = queue;
+      this.rx = this.#rxEnabled ? queue : undefined;
       this.#rxUnpublished = 0;
     } else {
       this.tx = queue;
       this.#txUnpublished = 0;
+    }
+    this.onChange();
+  }
+
+  /** A disabled receive ring is left alone, a disabled transmit ring is emptied (vhost-user, "Ring states"). */
+  #enable(index: number, on: boolean): void {
+    if (index === 0) {
+      this.#rxEnabled = on;
+      this.rx = on ? this.#rxQueue : undefined;
+    } else {
+      this.#txEnabled = on;
     }
     this.onChange();
   }
@@ -385,4 +418,8 @@ export class VhostPair {
       }
     }
   }
+}
+
+function emptyTotals(): RingTotals {
+  return { frames: 0, bytes: 0, calls: 0, callsSuppressed: 0 };
 }

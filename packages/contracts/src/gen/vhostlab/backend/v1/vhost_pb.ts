@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vhostlab/backend/v1/vhost.proto.
  */
 export const file_vhostlab_backend_v1_vhost: GenFile = /*@__PURE__*/
-  fileDesc("Ch92aG9zdGxhYi9iYWNrZW5kL3YxL3Zob3N0LnByb3RvEhN2aG9zdGxhYi5iYWNrZW5kLnYxIrIKCgxWaG9zdFJlcXVlc3QSMgoJc2V0X293bmVyGAEgASgLMh0udmhvc3RsYWIuYmFja2VuZC52MS5TZXRPd25lckgAEjgKDGdldF9mZWF0dXJlcxgCIAEoCzIgLnZob3N0bGFiLmJhY2tlbmQudjEuR2V0RmVhdHVyZXNIABI4CgxzZXRfZmVhdHVyZXMYAyABKAsyIC52aG9zdGxhYi5iYWNrZW5kLnYxLlNldEZlYXR1cmVzSAASSQoVZ2V0X3Byb3RvY29sX2ZlYXR1cmVzGAQgASgLMigudmhvc3RsYWIuYmFja2VuZC52MS5HZXRQcm90b2NvbEZlYXR1cmVzSAASSQoVc2V0X3Byb3RvY29sX2ZlYXR1cmVzGAUgASgLMigudmhvc3RsYWIuYmFja2VuZC52MS5TZXRQcm90b2NvbEZlYXR1cmVzSAASOQoNc2V0X21lbV90YWJsZRgGIAEoCzIgLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0TWVtVGFibGVIABIyCglzZXRfdnJpbmcYByABKAsyHS52aG9zdGxhYi5iYWNrZW5kLnYxLlNldFZyaW5nSAASOwoOZ2V0X3ZyaW5nX2Jhc2UYCCABKAsyIS52aG9zdGxhYi5iYWNrZW5kLnYxLkdldFZyaW5nQmFzZUgAEjgKDGlvdGxiX3VwZGF0ZRgJIAEoCzIgLnZob3N0bGFiLmJhY2tlbmQudjEuSW90bGJVcGRhdGVIABJAChBpb3RsYl9pbnZhbGlkYXRlGAogASgLMiQudmhvc3RsYWIuYmFja2VuZC52MS5Jb3RsYkludmFsaWRhdGVIABI0Cgppb3RsYl9taXNzGAsgASgLMh4udmhvc3RsYWIuYmFja2VuZC52MS5Jb3RsYk1pc3NIABIuCgdkbWFfbWFwGAwgASgLMhsudmhvc3RsYWIuYmFja2VuZC52MS5EbWFNYXBIABIyCglkbWFfdW5tYXAYDSABKAsyHS52aG9zdGxhYi5iYWNrZW5kLnYxLkRtYVVubWFwSAASNAoKc2V0X3N0YXR1cxgOIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0U3RhdHVzSAASNAoKZ2V0X3N0YXR1cxgPIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuR2V0U3RhdHVzSAASNAoKZ2V0X2NvbmZpZxgQIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuR2V0Q29uZmlnSAASNAoKc2V0X2NvbmZpZxgRIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0Q29uZmlnSAASLwoHc3VzcGVuZBgSIAEoCzIcLnZob3N0bGFiLmJhY2tlbmQudjEuU3VzcGVuZEgAEi0KBnJlc3VtZRgTIAEoCzIbLnZob3N0bGFiLmJhY2tlbmQudjEuUmVzdW1lSAASLgoHc2V0X2xvZxgUIAEoCzIbLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0TG9nSAASOAoMcmVzZXRfZGV2aWNlGBUgASgLMiAudmhvc3RsYWIuYmFja2VuZC52MS5SZXNldERldmljZUgAEjkKDWdldF9xdWV1ZV9udW0YFiABKAsyIC52aG9zdGxhYi5iYWNrZW5kLnYxLkdldFF1ZXVlTnVtSAASOgoNY29udHJvbF9xdWV1ZRgXIAEoCzIhLnZob3N0bGFiLmJhY2tlbmQudjEuQ29udHJvbFF1ZXVlSABCCQoHcmVxdWVzdCL2AQoKVmhvc3RSZXBseRINCgVlcnJvchgBIAEoDRIOCgZyZWFzb24YAiABKAkSMQoIZmVhdHVyZXMYAyABKAsyHS52aG9zdGxhYi5iYWNrZW5kLnYxLkZlYXR1cmVzSAASGwoRcHJvdG9jb2xfZmVhdHVyZXMYBCABKARIABI0Cgp2cmluZ19iYXNlGAUgASgLMh4udmhvc3RsYWIuYmFja2VuZC52MS5WcmluZ0Jhc2VIABIQCgZzdGF0dXMYBiABKA1IABIQCgZjb25maWcYByABKAxIABIVCgtxdWV1ZV9wYWlycxgIIAEoDUgAQggKBmFuc3dlciIrCghGZWF0dXJlcxIMCgRiaXRzGAEgASgEEhEKCWJpdHNfaGlnaBgCIAEoBCIKCghTZXRPd25lciINCgtHZXRGZWF0dXJlcyI+CgtTZXRGZWF0dXJlcxIvCghmZWF0dXJlcxgBIAEoCzIdLnZob3N0bGFiLmJhY2tlbmQudjEuRmVhdHVyZXMiFQoTR2V0UHJvdG9jb2xGZWF0dXJlcyIjChNTZXRQcm90b2NvbEZlYXR1cmVzEgwKBGJpdHMYASABKAQiiQEKDE1lbW9yeVJlZ2lvbhIXCg9ndWVzdF9waHlzX2FkZHIYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBBIRCgl1c2VyX2FkZHIYAyABKAQSDgoGd2luZG93GAQgASgJEhUKDXdpbmRvd19vZmZzZXQYBSABKAQSEgoKcGFnZV9ieXRlcxgGIAEoBCJBCgtTZXRNZW1UYWJsZRIyCgdyZWdpb25zGAEgAygLMiEudmhvc3RsYWIuYmFja2VuZC52MS5NZW1vcnlSZWdpb24izQEKCFNldFZyaW5nEg0KBWluZGV4GAEgASgNEgsKA251bRgCIAEoDRIXCg9kZXNjcmlwdG9yX2FkZHIYAyABKAQSEwoLZHJpdmVyX2FkZHIYBCABKAQSEwoLZGV2aWNlX2FkZHIYBSABKAQSDAoEYmFzZRgGIAEoDRIMCgRraWNrGAcgASgIEgwKBGNhbGwYCCABKAgSEwoLa2lja192ZWN0b3IYCSABKA0SEwoLY2FsbF92ZWN0b3IYCiABKA0SDgoGZW5hYmxlGAsgASgIIh0KDEdldFZyaW5nQmFzZRINCgVpbmRleBgBIAEoDSIoCglWcmluZ0Jhc2USDQoFaW5kZXgYASABKA0SDAoEYmFzZRgCIAEoDSJvCgtJb3RsYlVwZGF0ZRIMCgRpb3ZhGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQSEQoJdXNlcl9hZGRyGAMgASgEEisKBmFjY2VzcxgEIAEoDjIbLnZob3N0bGFiLmJhY2tlbmQudjEuQWNjZXNzIjMKD0lvdGxiSW52YWxpZGF0ZRIMCgRpb3ZhGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQiRgoJSW90bGJNaXNzEgwKBGlvdmEYASABKAQSKwoGYWNjZXNzGAIgASgOMhsudmhvc3RsYWIuYmFja2VuZC52MS5BY2Nlc3MipQEKBkRtYU1hcBIMCgRpb3ZhGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQSEQoJdXNlcl9hZGRyGAMgASgEEisKBmFjY2VzcxgEIAEoDjIbLnZob3N0bGFiLmJhY2tlbmQudjEuQWNjZXNzEg4KBndpbmRvdxgFIAEoCRIVCg13aW5kb3dfb2Zmc2V0GAYgASgEEhIKCnBhZ2VfYnl0ZXMYByABKAQiLAoIRG1hVW5tYXASDAoEaW92YRgBIAEoBBISCgpzaXplX2J5dGVzGAIgASgEIhsKCVNldFN0YXR1cxIOCgZzdGF0dXMYASABKA0iCwoJR2V0U3RhdHVzIi8KCUdldENvbmZpZxIOCgZvZmZzZXQYASABKA0SEgoKc2l6ZV9ieXRlcxgCIAEoDSIpCglTZXRDb25maWcSDgoGb2Zmc2V0GAEgASgNEgwKBGRhdGEYAiABKAwiCQoHU3VzcGVuZCIICgZSZXN1bWUiUwoGU2V0TG9nEg4KBmVuYWJsZRgBIAEoCBIOCgZ3aW5kb3cYAiABKAkSFQoNd2luZG93X29mZnNldBgDIAEoBBISCgpzaXplX2J5dGVzGAQgASgEIg0KC1Jlc2V0RGV2aWNlIg0KC0dldFF1ZXVlTnVtIj8KDENvbnRyb2xRdWV1ZRIQCghjbGFzc19pZBgBIAEoDRIPCgdjb21tYW5kGAIgASgNEgwKBGRhdGEYAyABKAwqWgoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEg8KC0FDQ0VTU19SRUFEEAESEAoMQUNDRVNTX1dSSVRFEAISFQoRQUNDRVNTX1JFQURfV1JJVEUQA2IGcHJvdG8z");
+  fileDesc("Ch92aG9zdGxhYi9iYWNrZW5kL3YxL3Zob3N0LnByb3RvEhN2aG9zdGxhYi5iYWNrZW5kLnYxIu0LCgxWaG9zdFJlcXVlc3QSMgoJc2V0X293bmVyGAEgASgLMh0udmhvc3RsYWIuYmFja2VuZC52MS5TZXRPd25lckgAEjgKDGdldF9mZWF0dXJlcxgCIAEoCzIgLnZob3N0bGFiLmJhY2tlbmQudjEuR2V0RmVhdHVyZXNIABI4CgxzZXRfZmVhdHVyZXMYAyABKAsyIC52aG9zdGxhYi5iYWNrZW5kLnYxLlNldEZlYXR1cmVzSAASSQoVZ2V0X3Byb3RvY29sX2ZlYXR1cmVzGAQgASgLMigudmhvc3RsYWIuYmFja2VuZC52MS5HZXRQcm90b2NvbEZlYXR1cmVzSAASSQoVc2V0X3Byb3RvY29sX2ZlYXR1cmVzGAUgASgLMigudmhvc3RsYWIuYmFja2VuZC52MS5TZXRQcm90b2NvbEZlYXR1cmVzSAASOQoNc2V0X21lbV90YWJsZRgGIAEoCzIgLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0TWVtVGFibGVIABIyCglzZXRfdnJpbmcYByABKAsyHS52aG9zdGxhYi5iYWNrZW5kLnYxLlNldFZyaW5nSAASOwoOZ2V0X3ZyaW5nX2Jhc2UYCCABKAsyIS52aG9zdGxhYi5iYWNrZW5kLnYxLkdldFZyaW5nQmFzZUgAEjgKDGlvdGxiX3VwZGF0ZRgJIAEoCzIgLnZob3N0bGFiLmJhY2tlbmQudjEuSW90bGJVcGRhdGVIABJAChBpb3RsYl9pbnZhbGlkYXRlGAogASgLMiQudmhvc3RsYWIuYmFja2VuZC52MS5Jb3RsYkludmFsaWRhdGVIABI0Cgppb3RsYl9taXNzGAsgASgLMh4udmhvc3RsYWIuYmFja2VuZC52MS5Jb3RsYk1pc3NIABIuCgdkbWFfbWFwGAwgASgLMhsudmhvc3RsYWIuYmFja2VuZC52MS5EbWFNYXBIABIyCglkbWFfdW5tYXAYDSABKAsyHS52aG9zdGxhYi5iYWNrZW5kLnYxLkRtYVVubWFwSAASNAoKc2V0X3N0YXR1cxgOIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0U3RhdHVzSAASNAoKZ2V0X3N0YXR1cxgPIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuR2V0U3RhdHVzSAASNAoKZ2V0X2NvbmZpZxgQIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuR2V0Q29uZmlnSAASNAoKc2V0X2NvbmZpZxgRIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0Q29uZmlnSAASLwoHc3VzcGVuZBgSIAEoCzIcLnZob3N0bGFiLmJhY2tlbmQudjEuU3VzcGVuZEgAEi0KBnJlc3VtZRgTIAEoCzIbLnZob3N0bGFiLmJhY2tlbmQudjEuUmVzdW1lSAASLgoHc2V0X2xvZxgUIAEoCzIbLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0TG9nSAASOAoMcmVzZXRfZGV2aWNlGBUgASgLMiAudmhvc3RsYWIuYmFja2VuZC52MS5SZXNldERldmljZUgAEjkKDWdldF9xdWV1ZV9udW0YFiABKAsyIC52aG9zdGxhYi5iYWNrZW5kLnYxLkdldFF1ZXVlTnVtSAASOgoNY29udHJvbF9xdWV1ZRgXIAEoCzIhLnZob3N0bGFiLmJhY2tlbmQudjEuQ29udHJvbFF1ZXVlSAASPwoQc2V0X3ZyaW5nX2VuYWJsZRgYIAEoCzIjLnZob3N0bGFiLmJhY2tlbmQudjEuU2V0VnJpbmdFbmFibGVIABI5Cg1zZXRfdnJpbmdfbG9nGBkgASgLMiAudmhvc3RsYWIuYmFja2VuZC52MS5TZXRWcmluZ0xvZ0gAEj0KD2dldF92cmluZ19zdGF0ZRgaIAEoCzIiLnZob3N0bGFiLmJhY2tlbmQudjEuR2V0VnJpbmdTdGF0ZUgAQgkKB3JlcXVlc3QirgIKClZob3N0UmVwbHkSDQoFZXJyb3IYASABKA0SDgoGcmVhc29uGAIgASgJEjEKCGZlYXR1cmVzGAMgASgLMh0udmhvc3RsYWIuYmFja2VuZC52MS5GZWF0dXJlc0gAEhsKEXByb3RvY29sX2ZlYXR1cmVzGAQgASgESAASNAoKdnJpbmdfYmFzZRgFIAEoCzIeLnZob3N0bGFiLmJhY2tlbmQudjEuVnJpbmdCYXNlSAASEAoGc3RhdHVzGAYgASgNSAASEAoGY29uZmlnGAcgASgMSAASFQoLcXVldWVfcGFpcnMYCCABKA1IABI2Cgt2cmluZ19zdGF0ZRgJIAEoCzIfLnZob3N0bGFiLmJhY2tlbmQudjEuVnJpbmdTdGF0ZUgAQggKBmFuc3dlciIrCghGZWF0dXJlcxIMCgRiaXRzGAEgASgEEhEKCWJpdHNfaGlnaBgCIAEoBCIKCghTZXRPd25lciINCgtHZXRGZWF0dXJlcyI+CgtTZXRGZWF0dXJlcxIvCghmZWF0dXJlcxgBIAEoCzIdLnZob3N0bGFiLmJhY2tlbmQudjEuRmVhdHVyZXMiFQoTR2V0UHJvdG9jb2xGZWF0dXJlcyIjChNTZXRQcm90b2NvbEZlYXR1cmVzEgwKBGJpdHMYASABKAQiiQEKDE1lbW9yeVJlZ2lvbhIXCg9ndWVzdF9waHlzX2FkZHIYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBBIRCgl1c2VyX2FkZHIYAyABKAQSDgoGd2luZG93GAQgASgJEhUKDXdpbmRvd19vZmZzZXQYBSABKAQSEgoKcGFnZV9ieXRlcxgGIAEoBCJBCgtTZXRNZW1UYWJsZRIyCgdyZWdpb25zGAEgAygLMiEudmhvc3RsYWIuYmFja2VuZC52MS5NZW1vcnlSZWdpb24izQEKCFNldFZyaW5nEg0KBWluZGV4GAEgASgNEgsKA251bRgCIAEoDRIXCg9kZXNjcmlwdG9yX2FkZHIYAyABKAQSEwoLZHJpdmVyX2FkZHIYBCABKAQSEwoLZGV2aWNlX2FkZHIYBSABKAQSDAoEYmFzZRgGIAEoDRIMCgRraWNrGAcgASgIEgwKBGNhbGwYCCABKAgSEwoLa2lja192ZWN0b3IYCSABKA0SEwoLY2FsbF92ZWN0b3IYCiABKA0SDgoGZW5hYmxlGAsgASgIIh0KDEdldFZyaW5nQmFzZRINCgVpbmRleBgBIAEoDSIoCglWcmluZ0Jhc2USDQoFaW5kZXgYASABKA0SDAoEYmFzZRgCIAEoDSIvCg5TZXRWcmluZ0VuYWJsZRINCgVpbmRleBgBIAEoDRIOCgZlbmFibGUYAiABKAgiQAoLU2V0VnJpbmdMb2cSDQoFaW5kZXgYASABKA0SDgoGZW5hYmxlGAIgASgIEhIKCmd1ZXN0X2FkZHIYAyABKAQiHgoNR2V0VnJpbmdTdGF0ZRINCgVpbmRleBgBIAEoDSKVAQoKVnJpbmdTdGF0ZRINCgVpbmRleBgBIAEoDRIPCgdydW5uaW5nGAIgASgIEgwKBGJhc2UYAyABKA0SEQoJdmlvbGF0aW9uGAQgASgJEg4KBmZyYW1lcxgFIAEoBBINCgVieXRlcxgGIAEoBBINCgVjYWxscxgHIAEoBBIYChBjYWxsc19zdXBwcmVzc2VkGAggASgEIm8KC0lvdGxiVXBkYXRlEgwKBGlvdmEYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBBIRCgl1c2VyX2FkZHIYAyABKAQSKwoGYWNjZXNzGAQgASgOMhsudmhvc3RsYWIuYmFja2VuZC52MS5BY2Nlc3MiMwoPSW90bGJJbnZhbGlkYXRlEgwKBGlvdmEYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBCJGCglJb3RsYk1pc3MSDAoEaW92YRgBIAEoBBIrCgZhY2Nlc3MYAiABKA4yGy52aG9zdGxhYi5iYWNrZW5kLnYxLkFjY2VzcyKlAQoGRG1hTWFwEgwKBGlvdmEYASABKAQSEgoKc2l6ZV9ieXRlcxgCIAEoBBIRCgl1c2VyX2FkZHIYAyABKAQSKwoGYWNjZXNzGAQgASgOMhsudmhvc3RsYWIuYmFja2VuZC52MS5BY2Nlc3MSDgoGd2luZG93GAUgASgJEhUKDXdpbmRvd19vZmZzZXQYBiABKAQSEgoKcGFnZV9ieXRlcxgHIAEoBCIsCghEbWFVbm1hcBIMCgRpb3ZhGAEgASgEEhIKCnNpemVfYnl0ZXMYAiABKAQiGwoJU2V0U3RhdHVzEg4KBnN0YXR1cxgBIAEoDSILCglHZXRTdGF0dXMiLwoJR2V0Q29uZmlnEg4KBm9mZnNldBgBIAEoDRISCgpzaXplX2J5dGVzGAIgASgNIikKCVNldENvbmZpZxIOCgZvZmZzZXQYASABKA0SDAoEZGF0YRgCIAEoDCIJCgdTdXNwZW5kIggKBlJlc3VtZSJTCgZTZXRMb2cSDgoGZW5hYmxlGAEgASgIEg4KBndpbmRvdxgCIAEoCRIVCg13aW5kb3dfb2Zmc2V0GAMgASgEEhIKCnNpemVfYnl0ZXMYBCABKAQiDQoLUmVzZXREZXZpY2UiDQoLR2V0UXVldWVOdW0iPwoMQ29udHJvbFF1ZXVlEhAKCGNsYXNzX2lkGAEgASgNEg8KB2NvbW1hbmQYAiABKA0SDAoEZGF0YRgDIAEoDCpaCgZBY2Nlc3MSFgoSQUNDRVNTX1VOU1BFQ0lGSUVEEAASDwoLQUNDRVNTX1JFQUQQARIQCgxBQ0NFU1NfV1JJVEUQAhIVChFBQ0NFU1NfUkVBRF9XUklURRADYgZwcm90bzM");
 
 /**
  * One request of the VMM, or one of the back end towards the VMM (IotlbMiss).
@@ -211,6 +211,30 @@ export type VhostRequest = Message<"vhostlab.backend.v1.VhostRequest"> & {
      */
     value: ControlQueue;
     case: "controlQueue";
+  } | {
+    /**
+     * Enables or disables one ring, which may run or not (VHOST_USER_SET_VRING_ENABLE).
+     *
+     * @generated from field: vhostlab.backend.v1.SetVringEnable set_vring_enable = 24;
+     */
+    value: SetVringEnable;
+    case: "setVringEnable";
+  } | {
+    /**
+     * Says where writes to one ring's used area are logged (log_guest_addr of VHOST_USER_SET_VRING_ADDR).
+     *
+     * @generated from field: vhostlab.backend.v1.SetVringLog set_vring_log = 25;
+     */
+    value: SetVringLog;
+    case: "setVringLog";
+  } | {
+    /**
+     * Asks what one ring has done so far.
+     *
+     * @generated from field: vhostlab.backend.v1.GetVringState get_vring_state = 26;
+     */
+    value: GetVringState;
+    case: "getVringState";
   } | { case: undefined; value?: undefined };
 };
 
@@ -294,6 +318,14 @@ export type VhostReply = Message<"vhostlab.backend.v1.VhostReply"> & {
      */
     value: number;
     case: "queuePairs";
+  } | {
+    /**
+     * Answers GetVringState.
+     *
+     * @generated from field: vhostlab.backend.v1.VringState vring_state = 9;
+     */
+    value: VringState;
+    case: "vringState";
   } | { case: undefined; value?: undefined };
 };
 
@@ -638,6 +670,161 @@ export const VringBaseSchema: GenMessage<VringBase> = /*@__PURE__*/
   messageDesc(file_vhostlab_backend_v1_vhost, 12);
 
 /**
+ * Enables or disables one ring. A disabled receive ring gets no frames; the frames of a disabled transmit ring are taken
+ * and dropped. A ring is enabled until it is told otherwise.
+ *
+ * @generated from message vhostlab.backend.v1.SetVringEnable
+ */
+export type SetVringEnable = Message<"vhostlab.backend.v1.SetVringEnable"> & {
+  /**
+   * Ring index.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Frames go through.
+   *
+   * @generated from field: bool enable = 2;
+   */
+  enable: boolean;
+};
+
+/**
+ * Describes the message vhostlab.backend.v1.SetVringEnable.
+ * Use `create(SetVringEnableSchema)` to create a new message.
+ */
+export const SetVringEnableSchema: GenMessage<SetVringEnable> = /*@__PURE__*/
+  messageDesc(file_vhostlab_backend_v1_vhost, 13);
+
+/**
+ * Says where the used area of a running ring is in the dirty log. Without it, it is logged at its guest physical address.
+ *
+ * @generated from message vhostlab.backend.v1.SetVringLog
+ */
+export type SetVringLog = Message<"vhostlab.backend.v1.SetVringLog"> & {
+  /**
+   * Ring index.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Writes to the used area are logged at all.
+   *
+   * @generated from field: bool enable = 2;
+   */
+  enable: boolean;
+
+  /**
+   * Guest physical address of the used area.
+   *
+   * @generated from field: uint64 guest_addr = 3;
+   */
+  guestAddr: bigint;
+};
+
+/**
+ * Describes the message vhostlab.backend.v1.SetVringLog.
+ * Use `create(SetVringLogSchema)` to create a new message.
+ */
+export const SetVringLogSchema: GenMessage<SetVringLog> = /*@__PURE__*/
+  messageDesc(file_vhostlab_backend_v1_vhost, 14);
+
+/**
+ * Asks what one ring has done so far.
+ *
+ * @generated from message vhostlab.backend.v1.GetVringState
+ */
+export type GetVringState = Message<"vhostlab.backend.v1.GetVringState"> & {
+  /**
+   * Ring index.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+};
+
+/**
+ * Describes the message vhostlab.backend.v1.GetVringState.
+ * Use `create(GetVringStateSchema)` to create a new message.
+ */
+export const GetVringStateSchema: GenMessage<GetVringState> = /*@__PURE__*/
+  messageDesc(file_vhostlab_backend_v1_vhost, 15);
+
+/**
+ * What one ring has done since its back end began, and where it is.
+ *
+ * @generated from message vhostlab.backend.v1.VringState
+ */
+export type VringState = Message<"vhostlab.backend.v1.VringState"> & {
+  /**
+   * Ring index.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * The ring runs.
+   *
+   * @generated from field: bool running = 2;
+   */
+  running: boolean;
+
+  /**
+   * Where a running ring stands, as VringBase.
+   *
+   * @generated from field: uint32 base = 3;
+   */
+  base: number;
+
+  /**
+   * Why a running ring is broken; empty: it is not.
+   *
+   * @generated from field: string violation = 4;
+   */
+  violation: string;
+
+  /**
+   * Frames that went through.
+   *
+   * @generated from field: uint64 frames = 5;
+   */
+  frames: bigint;
+
+  /**
+   * Bytes of these frames.
+   *
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+
+  /**
+   * Calls that the back end made, and those that the guest did not want.
+   *
+   * @generated from field: uint64 calls = 7;
+   */
+  calls: bigint;
+
+  /**
+   * Publications for which the guest wanted no call.
+   *
+   * @generated from field: uint64 calls_suppressed = 8;
+   */
+  callsSuppressed: bigint;
+};
+
+/**
+ * Describes the message vhostlab.backend.v1.VringState.
+ * Use `create(VringStateSchema)` to create a new message.
+ */
+export const VringStateSchema: GenMessage<VringState> = /*@__PURE__*/
+  messageDesc(file_vhostlab_backend_v1_vhost, 16);
+
+/**
  * Adds one translation.
  *
  * @generated from message vhostlab.backend.v1.IotlbUpdate
@@ -677,7 +864,7 @@ export type IotlbUpdate = Message<"vhostlab.backend.v1.IotlbUpdate"> & {
  * Use `create(IotlbUpdateSchema)` to create a new message.
  */
 export const IotlbUpdateSchema: GenMessage<IotlbUpdate> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 13);
+  messageDesc(file_vhostlab_backend_v1_vhost, 17);
 
 /**
  * Removes all translations that overlap a range.
@@ -705,7 +892,7 @@ export type IotlbInvalidate = Message<"vhostlab.backend.v1.IotlbInvalidate"> & {
  * Use `create(IotlbInvalidateSchema)` to create a new message.
  */
 export const IotlbInvalidateSchema: GenMessage<IotlbInvalidate> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 14);
+  messageDesc(file_vhostlab_backend_v1_vhost, 18);
 
 /**
  * A translation is missing; the VMM answers with IotlbUpdate.
@@ -733,7 +920,7 @@ export type IotlbMiss = Message<"vhostlab.backend.v1.IotlbMiss"> & {
  * Use `create(IotlbMissSchema)` to create a new message.
  */
 export const IotlbMissSchema: GenMessage<IotlbMiss> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 15);
+  messageDesc(file_vhostlab_backend_v1_vhost, 19);
 
 /**
  * Pins and maps memory for DMA.
@@ -796,7 +983,7 @@ export type DmaMap = Message<"vhostlab.backend.v1.DmaMap"> & {
  * Use `create(DmaMapSchema)` to create a new message.
  */
 export const DmaMapSchema: GenMessage<DmaMap> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 16);
+  messageDesc(file_vhostlab_backend_v1_vhost, 20);
 
 /**
  * Removes DMA mappings.
@@ -824,7 +1011,7 @@ export type DmaUnmap = Message<"vhostlab.backend.v1.DmaUnmap"> & {
  * Use `create(DmaUnmapSchema)` to create a new message.
  */
 export const DmaUnmapSchema: GenMessage<DmaUnmap> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 17);
+  messageDesc(file_vhostlab_backend_v1_vhost, 21);
 
 /**
  * Writes the virtio device status.
@@ -845,7 +1032,7 @@ export type SetStatus = Message<"vhostlab.backend.v1.SetStatus"> & {
  * Use `create(SetStatusSchema)` to create a new message.
  */
 export const SetStatusSchema: GenMessage<SetStatus> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 18);
+  messageDesc(file_vhostlab_backend_v1_vhost, 22);
 
 /**
  * Asks for the virtio device status.
@@ -860,7 +1047,7 @@ export type GetStatus = Message<"vhostlab.backend.v1.GetStatus"> & {
  * Use `create(GetStatusSchema)` to create a new message.
  */
 export const GetStatusSchema: GenMessage<GetStatus> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 19);
+  messageDesc(file_vhostlab_backend_v1_vhost, 23);
 
 /**
  * Reads the device configuration space.
@@ -888,7 +1075,7 @@ export type GetConfig = Message<"vhostlab.backend.v1.GetConfig"> & {
  * Use `create(GetConfigSchema)` to create a new message.
  */
 export const GetConfigSchema: GenMessage<GetConfig> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 20);
+  messageDesc(file_vhostlab_backend_v1_vhost, 24);
 
 /**
  * Writes the device configuration space.
@@ -916,7 +1103,7 @@ export type SetConfig = Message<"vhostlab.backend.v1.SetConfig"> & {
  * Use `create(SetConfigSchema)` to create a new message.
  */
 export const SetConfigSchema: GenMessage<SetConfig> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 21);
+  messageDesc(file_vhostlab_backend_v1_vhost, 25);
 
 /**
  * Stops all rings and keeps their state.
@@ -931,7 +1118,7 @@ export type Suspend = Message<"vhostlab.backend.v1.Suspend"> & {
  * Use `create(SuspendSchema)` to create a new message.
  */
 export const SuspendSchema: GenMessage<Suspend> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 22);
+  messageDesc(file_vhostlab_backend_v1_vhost, 26);
 
 /**
  * Goes on after Suspend.
@@ -946,7 +1133,7 @@ export type Resume = Message<"vhostlab.backend.v1.Resume"> & {
  * Use `create(ResumeSchema)` to create a new message.
  */
 export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 23);
+  messageDesc(file_vhostlab_backend_v1_vhost, 27);
 
 /**
  * Turns dirty logging on or off.
@@ -988,7 +1175,7 @@ export type SetLog = Message<"vhostlab.backend.v1.SetLog"> & {
  * Use `create(SetLogSchema)` to create a new message.
  */
 export const SetLogSchema: GenMessage<SetLog> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 24);
+  messageDesc(file_vhostlab_backend_v1_vhost, 28);
 
 /**
  * Resets the device.
@@ -1003,7 +1190,7 @@ export type ResetDevice = Message<"vhostlab.backend.v1.ResetDevice"> & {
  * Use `create(ResetDeviceSchema)` to create a new message.
  */
 export const ResetDeviceSchema: GenMessage<ResetDevice> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 25);
+  messageDesc(file_vhostlab_backend_v1_vhost, 29);
 
 /**
  * Asks for the number of queue pairs.
@@ -1018,7 +1205,7 @@ export type GetQueueNum = Message<"vhostlab.backend.v1.GetQueueNum"> & {
  * Use `create(GetQueueNumSchema)` to create a new message.
  */
 export const GetQueueNumSchema: GenMessage<GetQueueNum> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 26);
+  messageDesc(file_vhostlab_backend_v1_vhost, 30);
 
 /**
  * One command of the virtio-net control queue, virtio 1.3, 5.1.6.5.
@@ -1053,7 +1240,7 @@ export type ControlQueue = Message<"vhostlab.backend.v1.ControlQueue"> & {
  * Use `create(ControlQueueSchema)` to create a new message.
  */
 export const ControlQueueSchema: GenMessage<ControlQueue> = /*@__PURE__*/
-  messageDesc(file_vhostlab_backend_v1_vhost, 27);
+  messageDesc(file_vhostlab_backend_v1_vhost, 31);
 
 /**
  * What an access may do.
