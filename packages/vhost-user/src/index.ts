@@ -96,6 +96,21 @@ export { type Frame, FrameReader, type FramingCode, type Taken } from './connect
 export { HostSocket } from './connection/host-socket.ts';
 export type { MessageSocket, Received, SocketListener } from './connection/message-socket.ts';
 export type { Fd } from './fd.ts';
+export type { Frontend } from './frontend/frontend.ts';
+export { FrontendSession } from './frontend/frontend-session.ts';
+export { FRONTEND_PROTOCOL_FEATURES } from './frontend/negotiate.ts';
+export type { Answered } from './frontend/pending.ts';
+export {
+  type Answer,
+  type BackendRequests,
+  type FrontendFailure,
+  type FrontendObserver,
+  type FrontendOptions,
+  FrontendRequestError,
+  type Negotiated,
+  type RingConfig,
+  type SharedRegion,
+} from './frontend/session-api.ts';
 export {
   BACK,
   BACK_MESSAGES,

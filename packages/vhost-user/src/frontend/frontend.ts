@@ -2,6 +2,7 @@ import type { ConfigPayload, InflightPayload, Payload } from '../codec/payload.t
 import type { CloseReason } from '../connection/connection.ts';
 import type { Fd } from '../fd.ts';
 import type { FrontName } from '../registry/front-messages.ts';
+import type { Answered } from './pending.ts';
 import type { Answer, Negotiated, RingConfig, SharedRegion } from './session-api.ts';
 
 /**
@@ -61,5 +62,10 @@ export interface Frontend {
   ): Promise<Answer | null>;
   /** Any bytes and descriptors, in one write: for conformance tests. False when the connection is closed. */
   sendRaw(bytes: Uint8Array, fds?: readonly Fd[]): boolean;
+  /**
+   * The next answer that no request waits for, good or bad: what belongs to `sendRaw`. Its descriptors are the caller's.
+   * Null: none came within the time, or the connection ended.
+   */
+  rawAnswer(timeoutMs?: number): Promise<Answered | null>;
   close(text: string): void;
 }
