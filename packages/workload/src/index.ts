@@ -59,5 +59,31 @@ export { createSource } from './traffic-spec.ts';
 export type { UdpStream } from './udp-source.ts';
 export { UdpSource } from './udp-source.ts';
 export { SEQUENCE_BYTES } from './udp-template.ts';
+export { VERIFY_MAX_BYTES, VERIFY_MIN_BYTES, VERIFY_STAMPED_MIN_BYTES } from './verify/frame-format.ts';
+export { LatencyStamp } from './verify/latency-stamp.ts';
+export {
+  VERIFY_BEYOND,
+  VERIFY_CORRUPTED,
+  VERIFY_DUPLICATED,
+  VERIFY_FOREIGN,
+  VERIFY_IN_ORDER,
+  VERIFY_REORDERED,
+  VerifyChecker,
+  type VerifyCheckerOptions,
+} from './verify/verify-checker.ts';
+export {
+  flowCounts,
+  mergeTallies,
+  totalCounts,
+  type VerifyCounts,
+  type VerifyTally,
+} from './verify/verify-counts.ts';
+export {
+  createVerifySource,
+  type VerifySizes,
+  VerifySource,
+  type VerifySourceOptions,
+  type VerifyStream,
+} from './verify/verify-source.ts';
 export type { Workload, WorkloadName } from './workloads.ts';
 export { listWorkloads } from './workloads.ts';
