@@ -1,6 +1,9 @@
 import { EXIT_INTERRUPTED } from './exit-codes.ts';
 import { createProgress, type Progress } from './progress.ts';
 
+/** Environment variable of a process that our supervisor has started. */
+export const SUPERVISED = 'VHOSTLAB_SUPERVISED';
+
 /** Everything a command touches outside itself, so that tests can stand in for the terminal. */
 export interface Io {
   /** Writes to standard output, as given. */
@@ -12,7 +15,9 @@ export interface Io {
   progress(): Progress;
   /**
    * From this call on SIGINT and SIGTERM abort the returned signal in place of ending the process; a second one
-   * ends it at once with status 130. The caller must return to the event loop often, or signals wait.
+   * ends it at once with status 130. The caller must return to the event loop often, or signals wait. Under our own
+   * supervisor (`SUPERVISED`) further signals are ignored: one to the whole process group arrives there twice, and the
+   * supervisor ends what does not end by itself.
    */
   interruptible(): AbortSignal;
 }
@@ -46,7 +51,7 @@ export function processIo(): Io {
 function abortOnSignals(): AbortController {
   const controller = new AbortController();
   const onSignal = (): void => {
-    if (controller.signal.aborted) {
+    if (controller.signal.aborted && process.env[SUPERVISED] === undefined) {
       process.exit(EXIT_INTERRUPTED);
     }
     controller.abort();

@@ -2,21 +2,26 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { SUPERVISED } from '../src/io.ts';
 
 const IO = join(import.meta.dirname, '..', 'src', 'io.ts');
 
 /** A process that prints "ready", says when its signal is aborted, and lives until it is ended. */
-async function startInterruptible(): Promise<{ child: ChildProcess; output: () => string }> {
+async function startInterruptible(
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ child: ChildProcess; output: () => string }> {
   const script = `
     const { processIo } = await import(${JSON.stringify(IO)});
     const io = processIo();
     io.interruptible().addEventListener('abort', () => io.out('aborted '));
     io.interruptible();
+    process.on('SIGUSR2', () => io.out('there '));
     setInterval(() => {}, 1000);
     io.out('ready ');
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   });
   let text = '';
   child.stdout!.on('data', (chunk: Buffer) => {
@@ -39,6 +44,23 @@ describe('an interruptible command', () => {
       expect(status).toBe(130);
     });
   }
+});
+
+describe('an interruptible command under a supervisor', () => {
+  it('hears only the first of the signals', async () => {
+    const { child, output } = await startInterruptible({ [SUPERVISED]: '1' });
+    child.kill('SIGTERM');
+    await once(child.stdout!, 'data');
+    child.kill('SIGTERM');
+    // Not heard, so that there is nothing to wait for but what comes behind it.
+    for (let answer = 0; answer < 2; answer += 1) {
+      child.kill('SIGUSR2');
+      await once(child.stdout!, 'data');
+    }
+    expect(output()).toBe('ready aborted there there ');
+    child.kill('SIGKILL');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  });
 });
 
 describe('output into a closed pipe', () => {

@@ -9,6 +9,14 @@ interface Watch {
 
 const STOP = 0;
 
+/** Stop descriptors of the reactors that run. */
+const running = new Set<Fd>();
+
+/** The process waits at its end for the pool's threads, and those that sit in epoll would never come back. */
+process.on('exit', () => {
+  for (const stop of running) signalEvent(stop.number);
+});
+
 /**
  * Descriptors of the event loop's own thread: callbacks run there while a thread of libuv's pool waits in epoll.
  * Level-triggered: a callback that leaves something to read is called again.
@@ -24,6 +32,7 @@ export class Reactor {
   constructor() {
     this.#stop = eventFd();
     this.#poller.add(this.#stop, STOP);
+    running.add(this.#stop);
     this.#done = this.#run();
   }
 
@@ -57,6 +66,7 @@ export class Reactor {
     }
     this.#watches.clear();
     this.#poller.close();
+    running.delete(this.#stop);
     this.#stop.close();
   }
 }

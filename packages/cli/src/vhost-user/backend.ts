@@ -2,11 +2,9 @@ import type { GrpcServer } from '@vhostlab/contracts';
 import type { Backend, BackendOptions, QueueSnapshot } from '@vhostlab/vhost-device';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OperatorError } from '../errors.ts';
-import type { Io } from '../io.ts';
+import { type Io, SUPERVISED } from '../io.ts';
 import { statisticsTable } from '../vhost-user-statistics.ts';
 
-/** Set in the process that maps memory of peers: it is the one that the supervisor starts. */
-const DEVICE_PROCESS = 'VHOSTLAB_DEVICE_PROCESS';
 const NS_PER_S = 1e9;
 
 interface Flags {
@@ -85,7 +83,7 @@ async function run(io: Io, flags: Flags): Promise<void> {
   const options = backendOptions(flags, device);
   const problem = device.checkBackendOptions(options);
   if (problem !== null) throw new OperatorError(problem);
-  if (flags.supervise && io.env[DEVICE_PROCESS] === undefined) {
+  if (flags.supervise && io.env[SUPERVISED] === undefined) {
     process.exitCode = await superviseSelf(io, flags.fd, device.supervise);
     return;
   }
@@ -116,7 +114,7 @@ function backendOptions(flags: Flags, device: typeof import('@vhostlab/vhost-dev
 
 /** The supervisor hands the inherited socket on as descriptor 3. */
 function io3(fd: number): number {
-  return process.env[DEVICE_PROCESS] === undefined ? fd : 3;
+  return process.env[SUPERVISED] === undefined ? fd : 3;
 }
 
 function superviseSelf(
@@ -127,7 +125,7 @@ function superviseSelf(
   return supervise({
     command: process.execPath,
     args: [...process.execArgv, ...process.argv.slice(1)],
-    env: { [DEVICE_PROCESS]: '1' },
+    env: { [SUPERVISED]: '1' },
     fds: fd === undefined ? [] : [fd],
     log: (line) => io.err(`vhostlab: ${line}\n`),
     signal: io.interruptible(),
