@@ -45,15 +45,18 @@ class Output {
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.reserve(2), value, this.#littleEndian);
+    const at = this.reserve(2);
+    this.#view.setUint16(at, value, this.#littleEndian);
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.reserve(4), value, this.#littleEndian);
+    const at = this.reserve(4);
+    this.#view.setUint32(at, value, this.#littleEndian);
   }
 
   i64(value: bigint): void {
-    this.#view.setBigInt64(this.reserve(8), value, this.#littleEndian);
+    const at = this.reserve(8);
+    this.#view.setBigInt64(at, value, this.#littleEndian);
   }
 
   put(bytes: Uint8Array): void {

@@ -186,6 +186,17 @@ describe('pcapng', () => {
     );
   });
 
+  it.each([4068, 4072, 4076, 4080, 4084, 4088, 4092])(
+    'has no length at which it cannot grow: %i',
+    (length) => {
+      const writer = new PcapngWriter();
+      writer.addInterface();
+      writer.take();
+      for (let i = 0; i < 3; i++) writer.write({ bytes: new Uint8Array(length - 32), timestampNs: 0n });
+      expect(writer.take()).toHaveLength(3 * length);
+    },
+  );
+
   it('keeps 64-bit timestamps exact', () => {
     const writer = new PcapngWriter();
     writer.addInterface();
