@@ -57,6 +57,12 @@ export type WorkerCommand = { readonly device: number } & (
   | { readonly do: 'reset' }
 );
 
+/**
+ * What the main thread tells a worker about itself: `ready` is answered once its ports are there, `end` before it closes
+ * everything and its thread ends.
+ */
+export type WorkerOrder = 'ready' | 'end';
+
 /** What a worker tells on its own. */
 export type WorkerNote =
   /** A ring broke: a peer's fault, by name. */

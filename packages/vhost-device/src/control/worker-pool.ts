@@ -1,5 +1,7 @@
-import { Thread } from '@vhostlab/host';
-import type { WorkerCommand, WorkerNote } from './commands.ts';
+import { Thread, within } from '@vhostlab/host';
+import type { WorkerCommand, WorkerNote, WorkerOrder } from './commands.ts';
+
+const GRACE_MS = 2000;
 
 /** The worker threads of this process. Work of queue pair p is worker p modulo their number. */
 export class WorkerPool {
@@ -19,7 +21,7 @@ export class WorkerPool {
 
   /** Resolves when every worker has made its ports and takes commands; rejects when one could not. */
   async ready(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.call(undefined)));
+    await Promise.all(this.#threads.map((thread) => thread.call('ready' satisfies WorkerOrder)));
   }
 
   /** The worker of a queue pair does it. */
@@ -38,7 +40,18 @@ export class WorkerPool {
     return error ?? new Error('a worker thread has ended');
   }
 
+  /** Ends all workers: their descriptors are closed. One that does not answer is terminated. */
   async stop(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.stop()));
+    await Promise.all(this.#threads.map(endThread));
   }
+}
+
+async function endThread(thread: Thread): Promise<void> {
+  // one that failed has ended already
+  const told = thread.call('end' satisfies WorkerOrder).catch(() => undefined);
+  await within(
+    told.then(() => thread.ended),
+    GRACE_MS,
+  );
+  await thread.stop();
 }

@@ -1,6 +1,6 @@
 import { attachArena, drainEvent, monotonicNs, Poller, setAffinity, type ThreadInbox } from '@vhostlab/host';
 import { Arena } from '@vhostlab/memory';
-import type { WorkerCommand, WorkerNote } from '../control/commands.ts';
+import type { WorkerCommand, WorkerNote, WorkerOrder } from '../control/commands.ts';
 import { FrameBatch } from '../frames/frame-batch.ts';
 import { createPort } from '../ports/create-port.ts';
 import { COUNTER } from '../stats/queue-counters.ts';
@@ -29,6 +29,7 @@ export class Worker {
   readonly #kicked = new Map<number, { number: number; counters: Float64Array | undefined }>();
   #hasBlindRing = false;
   #isStale = true;
+  #isEnding = false;
   #turns = 0;
   #idleSinceNs = 0;
 
@@ -61,12 +62,12 @@ export class Worker {
     });
   }
 
-  /** Never returns: the thread ends with its process, or when it is terminated. */
-  run(): never {
+  /** Returns when the worker was told to end, with everything closed. */
+  run(): void {
     const { mode } = this.#config;
     this.#idleSinceNs = monotonicNs();
-    for (;;) {
-      this.#inbox.serve((body) => this.#handle(body as WorkerCommand | undefined));
+    while (!this.#isEnding) {
+      this.#inbox.serve((body) => this.#handle(body as WorkerCommand | WorkerOrder));
       if (this.#isStale) this.#ringsChanged();
       let handled = 0;
       for (const pair of this.#pairs) handled += pair.turn();
@@ -74,11 +75,16 @@ export class Worker {
       if (mode !== 'poll' && handled === 0) this.#idle();
       else if (mode === 'adaptive') this.#idleSinceNs = 0;
     }
+    for (const { port } of this.#pairs) port?.close();
+    this.#poller.close();
   }
 
-  /** Without a command it answers that it is there. */
-  #handle(command: WorkerCommand | undefined): unknown {
-    if (command === undefined) return undefined;
+  #handle(command: WorkerCommand | WorkerOrder): unknown {
+    if (command === 'ready') return undefined;
+    if (command === 'end') {
+      this.#isEnding = true;
+      return undefined;
+    }
     const device = this.#devices[command.device];
     if (device === undefined) throw new Error(`there is no device ${command.device}`);
     return device.handle(command);
