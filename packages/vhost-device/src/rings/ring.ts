@@ -13,6 +13,7 @@ import {
 import type { RingStart } from '../control/commands.ts';
 import { COUNTER, FIRST_BATCH } from '../stats/queue-counters.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import { resumedBase } from './resume.ts';
 
 /** One started ring of a device: its queue, its eventfds and its counters. */
 export class Ring {
@@ -59,7 +60,8 @@ export class Ring {
     memory: GuestMemory,
     counters: Float64Array,
   ): Ring | string {
-    const { index, size, format, areas, base } = start;
+    const { index, size, format, areas } = start;
+    const base = resumedBase(start, arena);
     const place = {
       size,
       index,
