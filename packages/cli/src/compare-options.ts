@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** Options of `compare` as commander gives them. */
 export interface CompareFlags {
@@ -25,12 +25,22 @@ export interface CompareFlags {
   placement?: string;
   samples?: number;
   out?: string;
+  clock: 'virtual' | 'real';
+  repeat?: number;
+  duration?: number;
   json?: boolean;
 }
 
 /** Adds the options that say what is run. */
 export function addCompareOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option('--clock <clock>', 'virtual: modelled; real: measured on this machine')
+        .choices(['virtual', 'real'])
+        .default('virtual'),
+    )
+    .option('--repeat <n>', 'real clock: rounds of each measurement (default: 3)', number)
+    .option('--duration <seconds>', 'real clock: seconds of a round (default: 1)', number)
     .option('--lab <file>', 'lab file to run; options on the command line override it')
     .option(
       '--workload <list>',
@@ -84,6 +94,13 @@ export function toCompareInput(flags: CompareFlags): Record<string, unknown> {
     placement: flags.placement,
     samples: flags.samples,
   };
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+}
+
+/** What is asked of the real clock, under the names of its own options; keys that were not given are left out. */
+export function toRealInput(flags: CompareFlags): Record<string, unknown> & { json?: boolean } {
+  const { clock: _, repeat, duration, workload, ...rest } = flags;
+  const input = { ...rest, workloads: workload, repeat, seconds: duration };
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
 }
 

@@ -7,6 +7,13 @@ export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
 export { publishedSchemas } from './lab-file/published.ts';
 export { type LabDescription, loadLabFile } from './lab-file/read.ts';
 export { builtInCompareLab, type CompareLab } from './lab-file/write.ts';
+export {
+  compareReal,
+  type RealComparison,
+  type RealEnvironment,
+  type RealResult,
+} from './real/compare-real.ts';
+export { parseRealOptions, REAL_BACKENDS, REAL_WORKLOADS, type RealOptions } from './real/real-options.ts';
 export type { ChannelTraffic, ProcessHandle } from './run/coordinate.ts';
 export type { Progress } from './run/process-runtime.ts';
 export { type Lab, runScenario, type ScenarioInput, type ScenarioOutcome } from './run/run-scenario.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@vhostlab/lab';
 import type { Command } from 'commander';
-import { addCompareOptions, type CompareFlags, toCompareInput } from '../compare-options.ts';
+import { addCompareOptions, type CompareFlags, toCompareInput, toRealInput } from '../compare-options.ts';
 import { OperatorError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { VERSION } from '../version.ts';
@@ -14,6 +14,7 @@ export const examples = [
   ['vhostlab compare', 'throughput (pvp) and latency (rr) of the four back ends'],
   ['vhostlab compare --workload v2v --size 1518 --queues 4', 'guest to guest, full-size frames, four queues'],
   ['vhostlab compare --lab examples/pvp.lab.yaml --seed 2', 'what a lab file says, with another seed'],
+  ['vhostlab compare --clock real --repeat 5', 'measured on this machine: our guest against our back ends'],
   [
     'vhostlab compare --pcap examples/traffic/mixed.pcapng --workload rx --json',
     'replay a capture, JSON out',
@@ -31,11 +32,36 @@ export function register(program: Command, io: Io): void {
       'after',
       `\nExamples:\n${examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`).join('\n')}`,
     )
-    .action((flags: CompareFlags) => run(io, flags));
+    .action((flags: CompareFlags) => (flags.clock === 'real' ? runReal(io, flags) : run(io, flags)));
+}
+
+/** Measures on this machine what can be measured on it. */
+async function runReal(io: Io, flags: CompareFlags): Promise<void> {
+  const lab = await import('@vhostlab/lab');
+  const { json, ...input } = toRealInput(flags);
+  const options = lab.parseRealOptions(input);
+  const progress = io.progress();
+  try {
+    const comparison = await lab.compareReal(options, {
+      program: { file: process.execPath, args: [BIN] },
+      signal: io.interruptible(),
+      onRound: (text) => progress.update(text),
+    });
+    progress.done();
+    if (json === true) io.out(`${JSON.stringify(comparison)}\n`);
+    else io.out((await import('../real-table.ts')).renderReal(comparison));
+  } catch (error) {
+    progress.done();
+    throw error;
+  }
 }
 
 async function run(io: Io, flags: CompareFlags): Promise<void> {
   const lab = await import('@vhostlab/lab');
+  for (const name of ['repeat', 'duration'] as const) {
+    if (flags[name] !== undefined)
+      throw new OperatorError(`--${name} needs --clock real: virtual time repeats itself`);
+  }
   const file = flags.lab === undefined ? undefined : lab.loadLabFile(flags.lab);
   const options = lab.parseCompareOptions({ ...file?.options, ...toCompareInput(flags) });
   const profile = await (await import('../profiles.ts')).loadProfile(options.profile);

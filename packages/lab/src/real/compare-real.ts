@@ -1,0 +1,139 @@
+import { existsSync } from 'node:fs';
+import type { ProgramCommand } from './backend-process.ts';
+import { machineName } from './fidelity.ts';
+import { measureRound, type Round, type WorkerMode } from './measure-round.ts';
+import type { RealBackend, RealOptions, RealWorkload } from './real-options.ts';
+
+/** Median of several rounds, with the least and the most of them. */
+export interface Spread {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** A row of the measured table. */
+export interface RealResult {
+  readonly workload: RealWorkload;
+  readonly backend: RealBackend;
+  readonly clock: 'real';
+  /** Why there are no figures: the machine lacks what it takes. */
+  readonly absent?: string;
+  readonly throughput_mpps?: Spread;
+  readonly latency_us?: { readonly p50: Spread; readonly p99: Spread };
+  readonly backend_cores?: Spread;
+  readonly per_packet?: { readonly kicks: number; readonly calls: number };
+  readonly fidelity?: {
+    readonly steal_share: number;
+    readonly late_timers: number;
+    readonly worst_late_ms: number;
+    readonly preemptions: number;
+  };
+}
+
+/** What `compare --clock real` found. */
+export interface RealComparison {
+  readonly run: {
+    readonly clock: 'real';
+    readonly machine: string;
+    readonly repeat: number;
+    readonly seconds: number;
+  };
+  readonly results: readonly RealResult[];
+}
+
+export interface RealEnvironment {
+  /** How to start this program. */
+  readonly program: ProgramCommand;
+  readonly signal: AbortSignal;
+  onRound?(text: string): void;
+}
+
+/** How the back ends wait that can be measured everywhere. */
+const MODES: Partial<Record<RealBackend, WorkerMode>> = {
+  'vhost-user': 'poll',
+  'user-interrupt': 'interrupt',
+};
+/** The device without which a row has no figures. */
+const DEVICES: Partial<Record<RealBackend, string>> = {
+  'vhost-net': '/dev/vhost-net',
+  vdpa: '/dev/vhost-vdpa-0',
+};
+
+/**
+ * Measures every workload on every back end, rounds of all of them in turn, so that a disturbance meets each alike.
+ * Figures are of this machine and this moment: medians with their spread, and how much the machine was disturbed.
+ */
+export async function compareReal(
+  options: RealOptions,
+  environment: RealEnvironment,
+): Promise<RealComparison> {
+  const rounds = new Map<string, Round[]>();
+  const measured = options.backends.filter((backend) => MODES[backend] !== undefined);
+  for (let round = 1; round <= options.repeat; round++) {
+    for (const workload of options.workloads) {
+      for (const backend of measured) {
+        environment.onRound?.(`${workload} over ${backend}, round ${round} of ${options.repeat}`);
+        const mode = MODES[backend] as WorkerMode;
+        const found = await measureRound(workload, mode, options, environment.program, environment.signal);
+        const key = `${workload} ${backend}`;
+        rounds.set(key, [...(rounds.get(key) ?? []), found]);
+      }
+    }
+  }
+  const results = options.workloads.flatMap((workload) =>
+    options.backends.map((backend): RealResult => {
+      const own = rounds.get(`${workload} ${backend}`);
+      const head = { workload, backend, clock: 'real' as const };
+      return own === undefined ? { ...head, absent: absence(backend) } : { ...head, ...summary(own) };
+    }),
+  );
+  const { repeat, seconds } = options;
+  return { run: { clock: 'real', machine: machineName(), repeat, seconds }, results };
+}
+
+function absence(backend: RealBackend): string {
+  const device = DEVICES[backend] ?? '';
+  return existsSync(device)
+    ? `not measured: this version does not drive ${device}`
+    : `not on this machine: there is no ${device}`;
+}
+
+function summary(rounds: readonly Round[]) {
+  const latencies = rounds.flatMap(({ latencyUs }) => (latencyUs === undefined ? [] : [latencyUs]));
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const figures = rounds.map(({ fidelity }) => fidelity);
+  return {
+    throughput_mpps: spreadOf(rounds.map(({ mpps }) => mpps)),
+    ...(latencies.length === 0
+      ? {}
+      : {
+          latency_us: {
+            p50: spreadOf(latencies.map(({ p50 }) => p50)),
+            p99: spreadOf(latencies.map(({ p99 }) => p99)),
+          },
+        }),
+    backend_cores: spreadOf(rounds.map(({ backendCores }) => backendCores)),
+    per_packet: {
+      kicks: mean(rounds.map(({ kicksPerFrame }) => kicksPerFrame)),
+      calls: mean(rounds.map(({ callsPerFrame }) => callsPerFrame)),
+    },
+    fidelity: {
+      steal_share: mean(figures.map(({ stealShare }) => stealShare)),
+      late_timers: figures.reduce((sum, { lateTimers }) => sum + lateTimers, 0),
+      worst_late_ms: Math.max(...figures.map(({ worstLateMs }) => worstLateMs)),
+      preemptions: figures.reduce((sum, { preemptions }) => sum + preemptions, 0),
+    },
+  };
+}
+
+/** Median, least and most. Throws for no values: a row without rounds has no figures. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [least] = sorted;
+  const most = sorted.at(-1);
+  if (least === undefined || most === undefined) throw new Error('a spread needs a value');
+  const half = (sorted.length - 1) / 2;
+  const median = ((sorted[Math.floor(half)] as number) + (sorted[Math.ceil(half)] as number)) / 2;
+  return { median, least, most };
+}
