@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Packages that start processes, open files or set global state: each of their test files gets a fresh worker. */
+/** Packages that start processes, open files or set global state: each of their test files gets a process of its own. */
 const SYSTEM = [
   'cli',
   'conformance',
@@ -40,7 +40,11 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { extends: true, test: { name: 'system', include: systemTests, exclude: elsewhere } },
+      {
+        extends: true,
+        // threads would share one table of descriptors, which these tests count
+        test: { name: 'system', include: systemTests, exclude: elsewhere, pool: 'forks' },
+      },
     ],
   },
 });
