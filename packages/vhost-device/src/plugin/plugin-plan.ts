@@ -1,0 +1,138 @@
+import type { PluginDefinition } from '@vhostlab/backend-sdk';
+import { vhostNetPlugin } from '@vhostlab/backend-vhost-net';
+import { vhostUserPlugin } from '@vhostlab/backend-vhost-user';
+import { CORE_ARENA_BYTES, type ComponentPlan, type EndPlan, type ModuleRegistry } from '@vhostlab/engine';
+import { type HandlerConfig, type HandlerDatapath, switchModules } from '@vhostlab/switch';
+import { FeatureSet } from '@vhostlab/virtio-net';
+import type { ScenarioConfig } from '@vhostlab/workload';
+import type { PluginName, PluginSpec } from './plugin-spec.ts';
+
+/** Bridge port of the first guest, as the back ends number them. */
+const FIRST_GUEST_PORT = 10;
+const HANDLER = 'switch.handler';
+/** Buffers of a link between two workers, and what else the thread takes. */
+const SPARE_BYTES = 8 * 1024 * 1024;
+
+interface Hosted {
+  readonly definition: PluginDefinition;
+  readonly backend: ScenarioConfig['backend'];
+  readonly datapath: HandlerDatapath['kind'];
+}
+
+const HOSTED: Readonly<Record<PluginName, Hosted>> = {
+  'vhost-user': { definition: vhostUserPlugin, backend: 'vhost-user', datapath: 'userspace' },
+  'user-interrupt': { definition: vhostNetPlugin, backend: 'vhost-net', datapath: 'kernel' },
+};
+
+/** The components of one thread: the plugin's cores and the bridge that switches between its guests. */
+export interface PluginPlan {
+  readonly components: readonly ComponentPlan[];
+  readonly modules: ModuleRegistry;
+  /** Virtio features that the plugin's cores offer, LOG_ALL and PROTOCOL_FEATURES among them. */
+  readonly offered: bigint;
+  /** Memory that the thread takes for itself. */
+  readonly arenaBytes: number;
+}
+
+/** Lays out a plugin for `guests` devices of `queuePairs` queue pairs each, all on one thread. */
+export function planPlugin(spec: PluginSpec, guests: number, queuePairs: number): PluginPlan {
+  const { definition, backend, datapath } = HOSTED[spec.plugin];
+  const plan = definition.plan(scenario(spec, backend, guests, queuePairs));
+  const components = [plan, planHandler(plan, spec.flows, guests, datapath)];
+  return {
+    components,
+    modules: new Map([...definition.modules, ...switchModules]),
+    offered: offeredBy(plan),
+    arenaBytes: bytesOf(components),
+  };
+}
+
+/** Names of the bridge's ports and their numbers. */
+export function guestPorts(guests: number): HandlerConfig['ports'] {
+  return Array.from({ length: guests }, (_, guest) => ({
+    name: `guest${guest}`,
+    number: FIRST_GUEST_PORT + guest,
+  }));
+}
+
+/** What the plugin needs to know of a run; what only virtual runs use has no effect here. */
+function scenario(
+  { csum, tso }: PluginSpec,
+  backend: ScenarioConfig['backend'],
+  guests: number,
+  queues: number,
+): ScenarioConfig {
+  return {
+    backend,
+    workload: 'v2v',
+    guests,
+    queues,
+    ring: 'split',
+    ringSize: 256,
+    pages: '4K',
+    execution: 'rtc',
+    guest: 'poll',
+    offloads: { csum, tso, mrg: true },
+    nic: { pcie: 'gen4x16', rateGbps: 100 },
+    flows: [],
+    traffic: tso
+      ? { kind: 'tcp-stream', packets: 1, gso: true, lineBps: 100e9, seed: 1 }
+      : { kind: 'udp', packets: 1, size: '1518', lineBps: 100e9, seed: 1 },
+    faults: [],
+    seed: 1,
+  };
+}
+
+/** The switch service's part: it answers the misses of every datapath of the plugin. */
+function planHandler(
+  plan: ComponentPlan,
+  flows: readonly string[],
+  guests: number,
+  kind: HandlerDatapath['kind'],
+): ComponentPlan {
+  const upcalls = plan.ends.filter(({ kind: channel, end }) => channel === 'control' && end === 'switch');
+  const config: HandlerConfig = {
+    ports: guestPorts(guests),
+    datapaths: upcalls.map(({ channel }) => ({ end: channel, kind })),
+    flows,
+  };
+  return {
+    cores: [
+      { id: HANDLER, service: 'switch', module: 'switch/handler', config, mode: 'wait', account: 'host' },
+    ],
+    windows: [],
+    ends: upcalls.map(
+      ({ channel, latency }): EndPlan => ({
+        channel,
+        kind: 'control',
+        side: 'b',
+        core: HANDLER,
+        end: channel,
+        latency,
+      }),
+    ),
+  };
+}
+
+function offeredBy(plan: ComponentPlan): bigint {
+  const config = plan.cores.find(({ config }) => Object.hasOwn(config as object, 'offered'))?.config;
+  const { offered } = config as { offered: { low: number; high: number } };
+  return new FeatureSet(offered.low, offered.high).toBigInt();
+}
+
+/** Windows, what cores take for themselves, and both directions of every link between two of them. */
+function bytesOf(components: readonly ComponentPlan[]): number {
+  const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+  return (
+    SPARE_BYTES +
+    sum(components.flatMap(({ windows }) => windows).map(({ bytes }) => bytes + 4096)) +
+    sum(components.flatMap(({ cores }) => cores).map(({ arenaBytes }) => arenaBytes ?? CORE_ARENA_BYTES)) +
+    sum(
+      components
+        .flatMap(({ ends }) => ends)
+        .filter(({ kind }) => kind === 'link')
+        // each end brings one of the two directions, and a queue is twice as long as what it holds
+        .map(({ bufferBytes = 0 }) => 2 * bufferBytes + 4096),
+    )
+  );
+}
