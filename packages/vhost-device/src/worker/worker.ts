@@ -28,6 +28,8 @@ export class Worker {
   /** Kick counters of the descriptors that the poller knows, by token. */
   readonly #kicked = new Map<number, { number: number; counters: Float64Array | undefined }>();
   #hasBlindRing = false;
+  /** Without a ring even a polling worker sleeps. */
+  #ringCount = 0;
   #isStale = true;
   #isEnding = false;
   #turns = 0;
@@ -72,7 +74,8 @@ export class Worker {
       let handled = 0;
       for (const pair of this.#pairs) handled += pair.turn();
       if (++this.#turns % CHORES_EVERY === 0) this.#chores();
-      if (mode !== 'poll' && handled === 0) this.#idle();
+      if (this.#ringCount === 0) this.#sleep(monotonicNs());
+      else if (mode !== 'poll' && handled === 0) this.#idle();
       else if (mode === 'adaptive') this.#idleSinceNs = 0;
     }
     for (const { port } of this.#pairs) port?.close();
@@ -134,12 +137,13 @@ export class Worker {
   #ringsChanged(): void {
     this.#isStale = false;
     for (const pair of this.#pairs) pair.wantKicks(false);
-    if (this.#config.mode === 'poll') return;
+    this.#ringCount = this.#devices.reduce((sum, device) => sum + [...device.rings()].length, 0);
     this.#poller.close();
     this.#poller = new Poller();
     this.#kicked.clear();
     this.#hasBlindRing = false;
     this.#watch(this.#inbox.wakeNumber, undefined);
+    if (this.#config.mode === 'poll') return;
     for (const device of this.#devices) {
       for (const ring of device.rings()) {
         if (ring.kickNumber >= 0) this.#watch(ring.kickNumber, ring.counters);
