@@ -1,4 +1,13 @@
 export { FrontendError } from './errors.ts';
+export {
+  DROP_COUNTERS,
+  dropsOf,
+  type FrontendFigures,
+  type LatencyFigures,
+  type QueueFigures,
+} from './figures.ts';
+export { startFrontend } from './frontend.ts';
+export type { Frontend, FrontendEnd, FrontendResult } from './frontend-api.ts';
 export { GuestMemory, type GuestRegion } from './memory/guest-memory.ts';
 export type {
   FeatureWishes,
@@ -8,4 +17,7 @@ export type {
   TxLayout,
   Workload,
 } from './options.ts';
+export { type RawDescriptor, RawRing } from './raw-ring.ts';
+export type { AppReport } from './worker/app.ts';
 export { COUNTER_NAMES, type CounterName, type QueueCounters } from './worker/counters.ts';
+export type { QueuePlan } from './worker/plan.ts';

@@ -39,6 +39,11 @@ export type Workload =
       readonly traffic: TrafficSpec;
       /** `both`: what is sent comes back. `send` and `check`: another front end has the other half. Default `both`. */
       readonly direction?: 'both' | 'send' | 'check';
+      /**
+       * `both`: frames under way at once, all pairs together, so that a back end that drops nothing loses nothing. 0: no
+       * limit. Default: half a ring.
+       */
+      readonly window?: number;
     };
 
 export interface FrontendOptions {
@@ -108,6 +113,12 @@ export interface Settings extends Required<Omit<FrontendOptions, 'featureMask' |
   readonly writePcap: string | undefined;
 }
 
+/** Traffic of as many flows as there are queue pairs, unless it says how many. */
+function withFlows(workload: Workload, queues: number): Workload {
+  if (!('traffic' in workload) || workload.traffic.kind === 'pcap') return workload;
+  return { ...workload, traffic: { flows: queues, ...workload.traffic } };
+}
+
 const MAX_MEMORY_BYTES = 2 ** 32 - 2 ** 28;
 
 /** Fills in defaults. Throws a FrontendError of one sentence for a value that is out of range. */
@@ -138,7 +149,7 @@ export function settingsOf(options: FrontendOptions): Settings {
       tso,
     },
     featureMask: options.featureMask ?? 2n ** 64n - 1n,
-    workload: options.workload,
+    workload: withFlows(options.workload, options.queues ?? 1),
     workers: options.workers ?? 1,
     cpus: options.cpus ?? [],
     wait: options.wait ?? 'poll',
@@ -153,6 +164,12 @@ export function settingsOf(options: FrontendOptions): Settings {
 function check(settings: Settings): void {
   range('queues', settings.queues, 1, 128);
   range('regions', settings.regions, 1, 8);
+  const flows = 'traffic' in settings.workload ? (settings.workload.traffic.flows ?? 0) : 0;
+  if (flows > 0 && flows < settings.queues) {
+    throw new FrontendError(
+      `${flows} flows do not reach ${settings.queues} queue pairs: give each at least one.`,
+    );
+  }
   range('workers', settings.workers, 1, settings.queues);
   range('burst', settings.burst, 1, 256);
   if (!(settings.memoryBytes >= 2 ** 20 && settings.memoryBytes <= MAX_MEMORY_BYTES)) {

@@ -80,12 +80,16 @@ export function bytesOf(arena: Arena, chains: ChainBatch, c: number): Uint8Array
   return Buffer.concat(parts);
 }
 
-/** Gives one frame to the guest, in as many buffers as it takes; false when there are not enough. */
+/**
+ * Gives one frame to the guest, in as many buffers as it takes; false when there are not enough. `keepsHeader` leaves
+ * num_buffers as the header has it.
+ */
 export function enqueue(
   arena: Arena,
   ring: FakeRing,
   frame: Uint8Array,
   header = new Uint8Array(HEADER_BYTES),
+  keepsHeader = false,
 ): boolean {
   const { queue, chains } = ring;
   const bytes = Buffer.concat([header, frame]);
@@ -106,7 +110,7 @@ export function enqueue(
     used.push([chains.slot[0], n]);
     at += n;
   }
-  arena.u8[headerAt + 10] = parts;
+  if (!keepsHeader) arena.u8[headerAt + 10] = parts;
   for (const [slot, n] of used) queue.pushUsed(slot, n);
   ring.publish();
   return true;

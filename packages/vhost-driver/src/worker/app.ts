@@ -1,4 +1,5 @@
 import type { Arena } from '@vhostlab/memory';
+import type { VerifyTally } from '@vhostlab/workload';
 import type { Agreement, PairPlan, WorkerPlan } from './plan.ts';
 import type { ReceiveSide } from './receive-side.ts';
 import type { TransmitSide } from './transmit-side.ts';
@@ -24,8 +25,11 @@ export interface AppReport {
   /** rr: requests without an answer in time; answers that came twice or late. */
   readonly lost?: number;
   readonly stray?: number;
-  /** verify: what the checker counted. */
-  readonly verified?: Readonly<Record<string, number>>;
+  /** The capture file could not be written, and is not complete. */
+  readonly captureFailed?: boolean;
+  /** verify: what the checker counted by flow, and frames of each flow that were sent. */
+  readonly tally?: VerifyTally;
+  readonly sent?: Float64Array;
 }
 
 /** What a guest does with one queue pair. */

@@ -35,6 +35,22 @@ export class Buffers {
     return this.#free[--this.#freeCount];
   }
 
+  /** Takes `n` free buffers into `list`; there must be as many. @hot */
+  takeBurst(list: Uint32Array, n: number): void {
+    const from = this.#freeCount - n;
+    const free = this.#free;
+    for (let i = 0; i < n; i++) list[i] = free[from + i];
+    this.#freeCount = from;
+  }
+
+  /** Gives back the first `n` of `tokens`. @hot */
+  giveBurst(tokens: Float64Array, n: number): void {
+    const free = this.#free;
+    const to = this.#freeCount;
+    for (let i = 0; i < n; i++) free[to + i] = tokens[i];
+    this.#freeCount = to + n;
+  }
+
   /** Gives a buffer back. @hot */
   give(buffer: number): void {
     this.#free[this.#freeCount++] = buffer;

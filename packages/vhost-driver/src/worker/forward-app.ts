@@ -3,6 +3,7 @@ import { HDR_F_DATA_VALID, HDR_F_NEEDS_CSUM } from '@vhostlab/virtio-net';
 import { swapMacs } from '@vhostlab/workload';
 import type { App, AppReport, PairContext } from './app.ts';
 import { COUNTER } from './counters.ts';
+import type { FrameHandler } from './frame-handler.ts';
 import type { Agreement } from './plan.ts';
 import type { ReceiveSide } from './receive-side.ts';
 import type { TransmitSide } from './transmit-side.ts';
@@ -17,17 +18,19 @@ export class ForwardApp implements App {
   readonly #u8: Uint8Array;
   readonly #u32: Uint32Array;
   readonly #agreement: Agreement;
+  readonly #handler: FrameHandler;
   /** First frame of the last poll that waits for room in the transmitq. */
   #waiting = 0;
   #isFinished = false;
 
-  constructor(context: PairContext) {
+  constructor(context: PairContext, handler: FrameHandler) {
     const arena: Arena = context.arena;
     this.#rx = context.rx;
     this.#tx = context.tx;
     this.#u8 = arena.u8;
     this.#u32 = arena.u32;
     this.#agreement = context.agreement;
+    this.#handler = handler;
   }
 
   turn(): boolean {
@@ -38,6 +41,7 @@ export class ForwardApp implements App {
       if (this.#isFinished) return worked;
       this.#waiting = 0;
       const taken = rx.poll();
+      if (taken > 0) this.#handler.take(rx);
       worked = worked || taken > 0;
     }
     if (frames.count > this.#waiting) {
@@ -135,6 +139,6 @@ export class ForwardApp implements App {
   }
 
   report(): AppReport {
-    return {};
+    return this.#handler.report();
   }
 }

@@ -7,6 +7,7 @@ const MAX_FRAMES = 4096;
 export const PREPARED_BYTES = 8 * 2 ** 20;
 /** From here on a call of copyWithin is cheaper than a loop over words. */
 const LONG_BYTES = 512;
+const PER_HIGH_WORD = 2 ** -32;
 
 /**
  * UDP frames rendered beforehand into private memory, so that sending one costs a copy, its sequence number and its
@@ -15,6 +16,8 @@ const LONG_BYTES = 512;
 export class PreparedFrames {
   readonly count: number;
   readonly lengths: Uint32Array;
+  /** All frames are alike but for their sequence numbers. */
+  readonly isUniform: boolean;
   readonly #u8: Uint8Array;
   readonly #u16: Uint16Array;
   readonly #b64: BigUint64Array;
@@ -48,12 +51,15 @@ export class PreparedFrames {
     this.#sequenceAt = 14 + vlanBytes + ((spec.ipVersion ?? 4) === 4 ? 20 : 40) + 8;
     const lengths: number[] = [];
     const sums: number[] = [];
+    const flows = new Set<number>();
     while (lengths.length < room && source.next()) {
       const at = this.#base + lengths.length * this.#strideBytes;
       lengths.push(source.write(arena.u8, at));
       sums.push(this.#sumWithoutSequence(at));
+      flows.add(source.flow);
     }
     if (lengths.length === 0) throw new RangeError(`shard ${shard} of ${shards} has no flow to send`);
+    this.isUniform = flows.size === 1 && new Set(lengths).size === 1;
     this.count = lengths.length;
     this.lengths = Uint32Array.from(lengths);
     this.#sums = Uint32Array.from(sums);
@@ -69,36 +75,54 @@ export class PreparedFrames {
     return foldSum(sum);
   }
 
-  /** Writes frame `k` with the sequence number `sequence`, below 2^53, at arena offset `to`, a multiple of 8. @hot */
-  write(k: number, sequence: number, to: number): void {
+  /** Copies frame `k` to arena offset `to`, a multiple of 8: all but its sequence number and checksum. @hot */
+  copy(k: number, to: number): void {
     const from = this.#base + k * this.#strideBytes;
     const length = this.lengths[k];
-    if (length < LONG_BYTES) {
-      const b64 = this.#b64;
-      let d = to >>> 3;
-      let s = from >>> 3;
-      for (const end = s + ((length + 7) >>> 3); s < end; s++, d++) b64[d] = b64[s];
-    } else this.#u8.copyWithin(to, from, from + length);
-    const low = sequence >>> 0;
-    let sum = this.#sums[k] + (low >>> 16) + (low & 0xffff);
-    if (sequence > 0xffffffff) sum += this.#putHigh(Math.floor(sequence / 4294967296), to);
-    sum = (sum & 0xffff) + (sum >>> 16);
-    sum = (sum & 0xffff) + (sum >>> 16);
-    const checksum = sum === 0xffff ? 0xffff : ~sum & 0xffff;
-    const u16 = this.#u16;
-    const w = (to + this.#sequenceAt) >>> 1;
-    u16[w - 1] = (checksum >>> 8) | (checksum << 8);
-    u16[w + 2] = (low >>> 24) | ((low >>> 8) & 0xff00);
-    u16[w + 3] = ((low >>> 8) & 0xff) | (low << 8);
+    if (length >= LONG_BYTES) {
+      this.#u8.copyWithin(to, from, from + length);
+      return;
+    }
+    const b64 = this.#b64;
+    const d = to >>> 3;
+    const s = from >>> 3;
+    const words = (length + 7) >>> 3;
+    for (let i = 0; i < words; i++) b64[d + i] = b64[s + i];
   }
 
-  /** Writes the upper half of a sequence number; answers what it adds to the sum. */
-  #putHigh(high: number, to: number): number {
-    const at = to + this.#sequenceAt;
-    this.#u8[at] = high >>> 24;
-    this.#u8[at + 1] = high >>> 16;
-    this.#u8[at + 2] = high >>> 8;
-    this.#u8[at + 3] = high;
-    return (high >>> 16) + (high & 0xffff);
+  /**
+   * Numbers `n` frames, copied before to the `offsets` of the buffers in `list`: frame `from` and following, sequence
+   * numbers from `sequence` on, `step` apart and below 2^53; with them their checksums. @hot
+   */
+  number(
+    offsets: Uint32Array,
+    list: Uint32Array,
+    n: number,
+    from: number,
+    sequence: number,
+    step: number,
+  ): void {
+    const u16 = this.#u16;
+    const sums = this.#sums;
+    const count = this.count;
+    const at = this.#sequenceAt;
+    let k = from;
+    let current = sequence;
+    for (let i = 0; i < n; i++) {
+      const low = current >>> 0;
+      const high = (current * PER_HIGH_WORD) >>> 0;
+      let sum = sums[k] + (low >>> 16) + (low & 0xffff) + (high >>> 16) + (high & 0xffff);
+      sum = (sum & 0xffff) + (sum >>> 16);
+      sum = (sum & 0xffff) + (sum >>> 16);
+      const checksum = sum === 0xffff ? 0xffff : ~sum;
+      const w = (offsets[list[i]] + at) >>> 1;
+      u16[w - 1] = ((checksum >>> 8) & 0xff) | (checksum << 8);
+      u16[w] = (high >>> 24) | ((high >>> 8) & 0xff00);
+      u16[w + 1] = ((high >>> 8) & 0xff) | (high << 8);
+      u16[w + 2] = (low >>> 24) | ((low >>> 8) & 0xff00);
+      u16[w + 3] = ((low >>> 8) & 0xff) | (low << 8);
+      current += step;
+      if (++k === count) k = 0;
+    }
   }
 }

@@ -1,3 +1,5 @@
+import type { AppReport } from './app.ts';
+import type { Buffers } from './buffers.ts';
 import type { Pace } from './pace.ts';
 import type { PreparedFrames } from './prepared-frames.ts';
 import type { Sender } from './sender.ts';
@@ -13,10 +15,27 @@ export class PreparedSender implements Sender {
   #sequence: number;
   #sent = 0;
   #at = 0;
+  /** Buffers of the frames that are being sent, and the frames' lengths. */
+  readonly #list: Uint32Array;
+  readonly #lengths: Uint32Array;
 
-  /** `packets` may be Infinity. Numbers begin at `first` and go on by `step`. */
-  constructor(frames: PreparedFrames, packets: number, first: number, step: number, pace?: Pace) {
+  /**
+   * `packets` may be Infinity. Numbers begin at `first` and go on by `step`. Frames that are all alike are put into
+   * `buffers` once, so that only number and checksum are written each time.
+   */
+  constructor(
+    frames: PreparedFrames,
+    buffers: Buffers,
+    burst: number,
+    packets: number,
+    first: number,
+    step: number,
+    pace?: Pace,
+  ) {
     this.#frames = frames;
+    this.#list = new Uint32Array(burst);
+    this.#lengths = new Uint32Array(burst).fill(frames.lengths[0]);
+    if (frames.isUniform) for (const offset of buffers.frameOffset) frames.copy(0, offset);
     this.#packets = packets;
     this.#sequence = first;
     this.#step = step;
@@ -39,22 +58,33 @@ export class PreparedSender implements Sender {
     const n = this.#pace === undefined ? most : this.#due(this.#pace, most);
     const frames = this.#frames;
     const { buffers } = tx;
-    const { frameOffset } = buffers;
-    const { lengths, count } = frames;
-    const step = this.#step;
-    let sequence = this.#sequence;
-    let at = this.#at;
-    for (let i = 0; i < n; i++) {
-      const buffer = buffers.take();
-      frames.write(at, sequence, frameOffset[buffer]);
-      tx.put(buffer, lengths[at]);
-      sequence += step;
-      if (++at === count) at = 0;
-    }
-    this.#at = at;
-    this.#sequence = sequence;
+    const list = this.#list;
+    buffers.takeBurst(list, n);
+    if (!frames.isUniform) this.#copy(buffers.frameOffset, n);
+    frames.number(buffers.frameOffset, list, n, this.#at, this.#sequence, this.#step);
+    tx.putBurst(list, this.#lengths, n);
+    this.#at = (this.#at + n) % frames.count;
+    this.#sequence += n * this.#step;
     this.#sent += n;
     return n;
+  }
+
+  /** Copies the next `n` frames into the buffers of the list, and notes their lengths. */
+  #copy(offsets: Uint32Array, n: number): void {
+    const frames = this.#frames;
+    const { lengths, count } = frames;
+    const list = this.#list;
+    const out = this.#lengths;
+    let k = this.#at;
+    for (let i = 0; i < n; i++) {
+      frames.copy(k, offsets[list[i]]);
+      out[i] = lengths[k];
+      if (++k === count) k = 0;
+    }
+  }
+
+  report(): AppReport {
+    return {};
   }
 
   /** How many frames are due now, at most `most`. */

@@ -3,6 +3,7 @@ import type { FrameSource } from '@vhostlab/workload';
 import { readSequence } from '@vhostlab/workload';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { App, AppReport, PairContext } from './app.ts';
+import type { FrameHandler } from './frame-handler.ts';
 import type { ReceiveSide } from './receive-side.ts';
 import type { TransmitSide } from './transmit-side.ts';
 
@@ -17,6 +18,7 @@ export class RrApp implements App {
   readonly #u8: Uint8Array;
   readonly #source: FrameSource;
   readonly #timeoutMs: number;
+  readonly #handler: FrameHandler;
   readonly #histogram: Histogram = build({
     lowestDiscernibleValue: 1,
     highestTrackableValue: MAX_NS,
@@ -30,12 +32,13 @@ export class RrApp implements App {
   #lost = 0;
   #stray = 0;
 
-  constructor(context: PairContext, source: FrameSource, timeoutMs: number) {
+  constructor(context: PairContext, source: FrameSource, timeoutMs: number, handler: FrameHandler) {
     this.#rx = context.rx;
     this.#tx = context.tx;
     this.#u8 = context.arena.u8;
     this.#source = source;
     this.#timeoutMs = timeoutMs;
+    this.#handler = handler;
     this.#hasNext = source.next();
   }
 
@@ -78,6 +81,7 @@ export class RrApp implements App {
       this.#histogram.recordValue(Math.min(MAX_NS, Math.round((nowMs - this.#sentMs) * NS_PER_MS)));
       this.#asked = -1;
     }
+    this.#handler.take(rx);
     rx.repost();
     return true;
   }
@@ -106,6 +110,7 @@ export class RrApp implements App {
 
   report(): AppReport {
     return {
+      ...this.#handler.report(),
       histogram: encodeIntoCompressedBase64(this.#histogram),
       lost: this.#lost,
       stray: this.#stray,

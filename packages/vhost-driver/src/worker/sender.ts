@@ -1,3 +1,4 @@
+import type { AppReport } from './app.ts';
 import type { TransmitSide } from './transmit-side.ts';
 
 /** Where frames to send come from. */
@@ -8,4 +9,5 @@ export interface Sender {
   readonly isDone: boolean;
   /** Milliseconds until the next frame is due; 0 when one is, -1 when none will be. */
   waitMs(): number;
+  report(): AppReport;
 }

@@ -1,6 +1,7 @@
 import { monotonicMs } from '@vhostlab/host';
 import { type HeaderBytes, writeHeader } from '@vhostlab/virtio-net';
-import type { FrameSource } from '@vhostlab/workload';
+import { type FrameSource, VerifySource } from '@vhostlab/workload';
+import type { AppReport } from './app.ts';
 import type { Sender } from './sender.ts';
 import type { TransmitSide } from './transmit-side.ts';
 
@@ -57,6 +58,15 @@ export class SourceSender implements Sender {
       this.#isDone = !source.next();
     }
     return n;
+  }
+
+  report(): AppReport {
+    const source = this.#source;
+    if (!(source instanceof VerifySource)) return {};
+    const sent = source.sent.slice();
+    // the frame that waits has not been sent
+    if (!this.#isDone) sent[source.flow]--;
+    return { sent };
   }
 
   #header(frameAt: number): void {

@@ -2,6 +2,7 @@ import type { App, AppReport, PairContext } from './app.ts';
 import { COUNTER } from './counters.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { ReceiveSide } from './receive-side.ts';
+import type { SendWindow } from './send-window.ts';
 import type { Sender } from './sender.ts';
 import type { TransmitSide } from './transmit-side.ts';
 
@@ -14,16 +15,24 @@ export class TrafficApp implements App {
   readonly #handler: FrameHandler;
   readonly #sender: Sender | null;
   readonly #burst: number;
+  readonly #window: SendWindow | null;
   #isFinished = false;
-  /** The last turn found no room. */
+  /** The last turn found no room in the ring, or in the window. */
   #isFull = false;
+  #isWindowFull = false;
 
-  constructor(context: PairContext, sender: Sender | null, handler: FrameHandler) {
+  constructor(
+    context: PairContext,
+    sender: Sender | null,
+    handler: FrameHandler,
+    window: SendWindow | null = null,
+  ) {
     this.#rx = context.rx;
     this.#tx = context.tx;
     this.#handler = handler;
     this.#sender = sender;
     this.#burst = context.plan.burst;
+    this.#window = window;
   }
 
   turn(): boolean {
@@ -56,9 +65,18 @@ export class TrafficApp implements App {
       tx.ring.counters[FULL] += 1;
       return false;
     }
-    const sent = sender.send(tx, room < burst ? room : burst);
+    const sent = sender.send(tx, this.#limit(room < burst ? room : burst));
     tx.flush();
     return sent > 0 || reclaimed > 0;
+  }
+
+  /** As much of `room` as the window leaves. */
+  #limit(room: number): number {
+    const window = this.#window;
+    if (window === null) return room;
+    const open = window.room();
+    this.#isWindowFull = open === 0;
+    return open < room ? open : room;
   }
 
   collect(): boolean {
@@ -83,10 +101,10 @@ export class TrafficApp implements App {
 
   waitMs(): number {
     if (this.#sender === null || this.#isFinished || this.#isFull) return -1;
-    return this.#sender.waitMs();
+    return this.#isWindowFull && this.#window !== null ? this.#window.waitMs() : this.#sender.waitMs();
   }
 
   report(): AppReport {
-    return this.#handler.report();
+    return { ...this.#handler.report(), ...this.#sender?.report() };
   }
 }
