@@ -1,3 +1,4 @@
+import { setNonBlocking } from '@vhostlab/host';
 import type {
   BackendDevice,
   DeviceOffer,
@@ -15,6 +16,16 @@ import type { DeviceConfigSpace } from './config-space.ts';
 import { readDeviceState, writeDeviceState } from './device-state.ts';
 import { inflightQueueBytes } from './inflight-size.ts';
 import type { WorkerPool } from './worker-pool.ts';
+
+/**
+ * The number of a ring's eventfd for workers, -1 for none. A front end may send one whose readers and writers wait: a
+ * worker that did would stop every ring it has.
+ */
+function ready(fd: Fd | null): number {
+  if (fd === null) return -1;
+  setNonBlocking(fd);
+  return fd.number;
+}
 
 /** A command without the device, which `RealDevice` puts in. */
 type Order = WorkerCommand extends infer C ? (C extends unknown ? Omit<C, 'device'> : never) : never;
@@ -68,8 +79,7 @@ export class RealDevice implements BackendDevice {
 
   async startRing(ring: RingSetup): Promise<Refused | null> {
     const { index, size, format, areas, base, enabled, kick, call, err, usedLogGpa } = ring;
-    const number = (fd: Fd | null): number => fd?.number ?? -1;
-    const fds = { kick: number(kick), call: number(call), err: number(err) };
+    const fds = { kick: ready(kick), call: ready(call), err: ready(err) };
     const start = { index, size, format, areas, base, enabled, ...fds, usedLogGpa };
     return (await this.#one(index, { do: 'start', ring: start })) as Refused | null;
   }
@@ -83,11 +93,11 @@ export class RealDevice implements BackendDevice {
   }
 
   async setCall(index: number, fd: Fd | null): Promise<void> {
-    await this.#one(index, { do: 'call', index, fd: fd?.number ?? -1 });
+    await this.#one(index, { do: 'call', index, fd: ready(fd) });
   }
 
   async setErr(index: number, fd: Fd | null): Promise<void> {
-    await this.#one(index, { do: 'err', index, fd: fd?.number ?? -1 });
+    await this.#one(index, { do: 'err', index, fd: ready(fd) });
   }
 
   kick(index: number): void {

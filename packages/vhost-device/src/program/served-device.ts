@@ -90,6 +90,7 @@ export class ServedDevice {
         mapper: this.#mapper,
         openChannel: (fd) => this.#openChannel(fd.number),
         signal: (fd) => void signalEvent(fd.number),
+        checkKick: kickProblem,
         observer: this.#observer(),
       });
       this.#session = session;
@@ -118,4 +119,10 @@ export class ServedDevice {
     if (!this.#logsMessages) return told;
     return { ...told, received: (message) => this.#log(explainMessage(message)) };
   }
+}
+
+/** Why a descriptor is no kick; null when it can be one: an eventfd or a pipe. */
+function kickProblem(fd: Fd): string | null {
+  const { kind } = fdFacts(fd);
+  return kind === 'socket' || kind === 'file' ? `the kick is a ${kind}, not an eventfd` : null;
 }
