@@ -17,13 +17,18 @@ export type Translation =
   | { readonly problem: 'permission' | 'split' };
 
 /** Translations kept before the oldest goes. */
-export const IOTLB_CAPACITY = 65536;
+const CAPACITY = 65536;
 
 /** I/O virtual to user addresses, as IOTLB_MSG gave them: a cache, so any entry may be forgotten and asked for again. */
 export class IotlbTable {
   /** By I/O virtual address, without overlap. */
   #entries: (IotlbEntry & { readonly stamp: number })[] = [];
   #stamp = 0;
+  readonly #capacity: number;
+
+  constructor(capacity = CAPACITY) {
+    this.#capacity = capacity;
+  }
 
   get size(): number {
     return this.#entries.length;
@@ -37,7 +42,7 @@ export class IotlbTable {
   insert(entry: IotlbEntry): IotlbEntry[] {
     this.remove(entry.iova, entry.bytes);
     this.#entries.splice(this.#lowerBound(entry.iova), 0, { ...entry, stamp: this.#stamp++ });
-    if (this.#entries.length <= IOTLB_CAPACITY) return [];
+    if (this.#entries.length <= this.#capacity) return [];
     let oldest = 0;
     for (let i = 1; i < this.#entries.length; i++) {
       if (this.#entries[i].stamp < this.#entries[oldest].stamp) oldest = i;

@@ -15,7 +15,6 @@ export const MAY_STAY_SILENT: { readonly [N in FrontName]?: string } = {
   SET_LOG_FD: 'nobody waits for it',
   SET_VRING_KICK: 'the error eventfd of the ring is signalled, other rings run on',
   VRING_KICK: 'the error eventfd of the ring is signalled, other rings run on',
-  SET_STATUS: 'the status can be read back, and error eventfds tell of rings that did not start',
 };
 
 /** Codes that end the connection even for those: the two sides disagree about the protocol itself. */

@@ -1,6 +1,6 @@
 import { VRING_F_LOG } from '../codec/payload.ts';
 import { clauseOf } from '../codec/problem.ts';
-import type { BackendState } from './backend-state.ts';
+import { type BackendState, STATUS_NEEDS_RESET } from './backend-state.ts';
 import type { MemoryTable } from './memory-table.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { addressProblem, areasOverlap, type Placed, placeRing } from './ring-areas.ts';
@@ -108,20 +108,22 @@ async function start(
   return null;
 }
 
-/** Starts every ring that can start. The first refusal is answered; the error eventfd of each refused ring is signalled. */
-export async function startAllReady(state: BackendState): Promise<Refusal | null> {
-  let first: Refusal | null = null;
+/**
+ * Starts every ring that can start, after something that is not about one ring: the message itself was fine, so a ring
+ * that cannot run is no refusal of it. `memoryGrows`: rings whose memory is not there go on waiting for more of it.
+ */
+export async function startAllReady(state: BackendState, memoryGrows = false): Promise<void> {
   for (const ring of state.rings) {
     const refusal = await startIfReady(state, ring);
-    if (refusal === null) continue;
+    if (refusal === null || (refusal.code === 'ring-unmapped' && memoryGrows)) continue;
     markBroken(state, ring, refusal);
-    first ??= refusal;
+    if (state.status !== null && state.hasProtocol('STATUS')) state.status |= STATUS_NEEDS_RESET;
   }
-  return first;
 }
 
-/** Tells the front end and the observer that a ring cannot run. */
+/** Gives up a ring that cannot run until it is kicked off again, and tells of it. */
 export function markBroken(state: BackendState, ring: RingState, refusal: Refusal): void {
+  ring.dropKick();
   if (ring.err !== null) state.signal(ring.err);
   state.observer.ring?.(ring.index, 'broken', refusal.text);
 }

@@ -62,7 +62,8 @@ export function decodeMessage(bytes: Uint8Array, channel: Channel, role: Role, f
   const name = messageName(channel, header.request);
   const row = messageRow(channel, header.request);
   const problems = headerProblems(header, name, role);
-  if (row === undefined) {
+  // the answer to an unknown request is a proper one: it says no
+  if (row === undefined && role === 'request') {
     problems.push(
       problem('unknown-request', CLAUSE.header, `${header.request} is no request of the ${channel} socket`),
     );

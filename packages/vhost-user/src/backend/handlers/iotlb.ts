@@ -36,7 +36,8 @@ async function update(state: BackendState, { iova, size, uaddr, perm }: Iotlb): 
   applyPlacements(state, rings);
   state.channel?.translated(entry.iova, entry.bytes);
   await invalidate(state, evicted);
-  return startAllReady(state);
+  await startAllReady(state);
+  return null;
 }
 
 /** The socket for back-end requests, and the translations that are asked for on it. */

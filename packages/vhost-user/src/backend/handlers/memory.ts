@@ -3,7 +3,7 @@ import { u64Payload } from '../../codec/payload.ts';
 import { CLAUSE, clauseOf } from '../../codec/problem.ts';
 import type { BackendState } from '../backend-state.ts';
 import type { FdBag } from '../fd-bag.ts';
-import { type Handler, handle, type Outcome } from '../handler.ts';
+import { type Handler, handle } from '../handler.ts';
 import { forgotten } from '../iotlb-table.ts';
 import { describeRegion, MemoryTable, mapRegion, overlapProblem, regionProblem } from '../memory-table.ts';
 import { type Refusal, refuse } from '../refusal.ts';
@@ -24,7 +24,7 @@ function sameRegion(a: MappedRegion, b: MappedRegion): boolean {
  * Makes `regions` the memory: the device gets the new table while old and new mappings exist, then mappings that are in
  * no table any more go, and rings that waited for memory start.
  */
-export async function changeMemory(state: BackendState, regions: readonly MappedRegion[]): Promise<Outcome> {
+export async function changeMemory(state: BackendState, regions: readonly MappedRegion[]): Promise<void> {
   const before = state.memory;
   const memory = new MemoryTable(regions);
   const gone = before.regions.filter((region) => !memory.regions.includes(region));
@@ -34,7 +34,7 @@ export async function changeMemory(state: BackendState, regions: readonly Mapped
   state.memory = memory;
   for (const region of gone) state.mapper.unmap(region.mapping);
   applyPlacements(state, rings);
-  return startAllReady(state);
+  await startAllReady(state, true);
 }
 
 /** Translations into regions that go away are forgotten by the device as well. */
@@ -99,7 +99,9 @@ export const MEMORY: readonly Handler[] = [
       mapped = mapAll(state, regions, fds);
       if ('code' in mapped) return { ...mapped, fatal: true };
     }
-    return 'code' in mapped ? mapped : changeMemory(state, reuse(state, mapped));
+    if ('code' in mapped) return mapped;
+    await changeMemory(state, reuse(state, mapped));
+    return null;
   }),
 
   handle('GET_MAX_MEM_SLOTS', 'empty', async (state) => ({ reply: u64Payload(state.device.offer.memSlots) })),
@@ -113,7 +115,9 @@ export const MEMORY: readonly Handler[] = [
     const problem = regionProblem(region) ?? overlapProblem([...present.map(describeRegion), region]);
     if (problem !== null) return problem;
     const mapped = mapRegion(state.mapper, region, fds.peek(0)!);
-    return 'code' in mapped ? mapped : changeMemory(state, [...present, mapped]);
+    if ('code' in mapped) return mapped;
+    await changeMemory(state, [...present, mapped]);
+    return null;
   }),
 
   handle('REM_MEM_REG', 'mem-region', async (state, { region }) => {
@@ -128,9 +132,10 @@ export const MEMORY: readonly Handler[] = [
       const text = `no region of 0x${region.memorySize.toString(16)} bytes is at guest address 0x${region.guestPhysAddr.toString(16)}`;
       return refuse('region-unknown', CLAUSE.regions, text);
     }
-    return changeMemory(
+    await changeMemory(
       state,
       present.filter((other) => other !== found),
     );
+    return null;
   }),
 ];

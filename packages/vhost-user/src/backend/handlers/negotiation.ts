@@ -48,7 +48,8 @@ export const NEGOTIATION: readonly Handler[] = [
     state.features = value;
     if (logToggled && state.log !== null) await state.device.setLog(state.logArea);
     if ((value & F_PROTOCOL_FEATURES) === 0n) await enableAll(state);
-    return startAllReady(state);
+    await startAllReady(state);
+    return null;
   }),
 
   handle('GET_PROTOCOL_FEATURES', 'empty', async (state) => ({

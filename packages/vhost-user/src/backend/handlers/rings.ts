@@ -68,8 +68,11 @@ export const RINGS: readonly Handler[] = [
         `ring ${index} cannot have ${num} descriptors: ${what}`,
       );
     }
+    const former = ring.size;
     ring.size = num;
-    return tryStart(state, ring);
+    const outcome = await tryStart(state, ring);
+    if (outcome !== null) ring.size = former;
+    return outcome;
   }),
 
   handle('SET_VRING_ADDR', 'addr', async (state, addr) => {
@@ -78,10 +81,15 @@ export const RINGS: readonly Handler[] = [
     if (ring.isStarted && !sameAddresses(ring.address, addr)) return running(ring, 'SET_VRING_ADDR');
     const problem = addrProblem(state, ring, addr);
     if (problem !== null) return problem;
+    const former = ring.address;
     ring.address = addr;
-    if (!ring.isStarted) return tryStart(state, ring);
-    await state.device.setRingLog(ring.index, usedLogGpa(state, ring));
-    return null;
+    if (ring.isStarted) {
+      await state.device.setRingLog(ring.index, usedLogGpa(state, ring));
+      return null;
+    }
+    const outcome = await tryStart(state, ring);
+    if (outcome !== null) ring.address = former;
+    return outcome;
   }),
 
   handle('SET_VRING_BASE', 'state', async (state, { index, num }) => {

@@ -21,7 +21,8 @@ export const STATUS: readonly Handler[] = [
     if (status === 0) await stopAllRings(state);
     state.status = status;
     await state.device.setStatus(status);
-    return startAllReady(state);
+    await startAllReady(state);
+    return null;
   }),
 
   handle('RESET_DEVICE', 'empty', async (state) => {
