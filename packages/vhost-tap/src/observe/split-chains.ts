@@ -1,0 +1,156 @@
+import type { Arena } from '@vhostlab/memory';
+import { ObservedChain } from './chain.ts';
+import type { Findings } from './findings.ts';
+import { FrameCopier } from './frame-copier.ts';
+import { NetCheck } from './net-check.ts';
+import type { FrameSink, ObservedMemory, ObserverLimits, RingToObserve } from './ring-to-observe.ts';
+import { SplitChainReader } from './split-chain.ts';
+import type { SplitEntries, SplitInterval } from './split-entries.ts';
+import type { OrderEvidence } from './trust.ts';
+
+/** How often a chain at fault has to read the same. */
+const READINGS = 3;
+
+/**
+ * Looks at the chains of outstanding buffers. A chain without fault costs one reading; a fault is said when the buffer
+ * is certainly outstanding and the chain reads the same again and again.
+ */
+export class SplitChains {
+  readonly #ring: RingToObserve;
+  readonly #limits: ObserverLimits;
+  readonly #sink: FrameSink | null;
+  readonly #findings: Findings;
+  readonly #entries: SplitEntries;
+  readonly #order: OrderEvidence;
+  readonly #u16: Uint16Array;
+  readonly #usedIndexWord: number;
+  readonly #chain: ObservedChain;
+  readonly #reader: SplitChainReader;
+  readonly #net: NetCheck;
+  readonly #frames: FrameCopier;
+  /** Index of the next chain to look at. */
+  #next = 0;
+
+  constructor(
+    arena: Arena,
+    memory: ObservedMemory,
+    ring: RingToObserve,
+    findings: Findings,
+    entries: SplitEntries,
+    order: OrderEvidence,
+    limits: ObserverLimits,
+    sink: FrameSink | null,
+  ) {
+    this.#ring = ring;
+    this.#limits = limits;
+    this.#sink = sink;
+    this.#findings = findings;
+    this.#entries = entries;
+    this.#order = order;
+    this.#u16 = arena.u16;
+    this.#usedIndexWord = (ring.deviceOffset + 2) >>> 1;
+    this.#chain = new ObservedChain(ring.size);
+    this.#reader = new SplitChainReader(arena, memory, ring);
+    this.#net = new NetCheck(arena, memory, ring);
+    this.#frames = new FrameCopier(arena, memory, this.#net.headerBytes);
+  }
+
+  /** Chains before `avail` are not looked at any more. */
+  skipTo(avail: number): void {
+    this.#next = avail;
+    this.#frames.restart();
+  }
+
+  /** Looks at as many chains as a sample may: from where the last one ended, or under load the oldest and the newest. */
+  look(interval: SplitInterval): void {
+    const { used, avail } = interval;
+    const { maxChains } = this.#limits;
+    const known = Math.min((avail - used) & 0xffff, (avail - this.#entries.headsFrom) & 0xffff);
+    const pending = Math.min(known, (avail - this.#next) & 0xffff);
+    let seen = 0;
+    if (pending <= maxChains) {
+      seen = this.#lookFrom(avail - pending, pending, interval);
+      this.#next = avail;
+    } else if (interval.isSlow) {
+      seen = this.#lookFrom(avail - pending, maxChains, interval);
+      this.#next = (avail - pending + maxChains) & 0xffff;
+    } else {
+      const half = maxChains >>> 1;
+      seen = this.#lookFrom(avail - known, half, interval) + this.#lookFrom(avail - half, half, interval);
+      this.#next = avail;
+    }
+    const { sample, totals } = this.#findings;
+    totals.chains += seen;
+    sample.availMissed = Math.max(0, sample.availSteps - seen);
+  }
+
+  /** Looks at `count` chains from index `from` on; answers how many of them were at rest. */
+  #lookFrom(from: number, count: number, interval: SplitInterval): number {
+    const { heads } = this.#entries;
+    const size = this.#ring.size;
+    let seen = 0;
+    for (let i = 0; i < count; i++) {
+      const index = (from + i) & 0xffff;
+      const head = heads[index & (size - 1)];
+      if (head >= size) continue;
+      this.#read(head);
+      if (this.#chain.fault !== null) this.#confirm(index, head, interval);
+      else if (this.#isAtRest(index, head, interval)) {
+        this.#entries.writable[head] = this.#chain.writableBytes;
+        if (this.#ring.direction === 'tx') this.#copyFrame(index, head, interval);
+      } else continue;
+      seen++;
+    }
+    return seen;
+  }
+
+  #read(head: number): void {
+    this.#reader.read(this.#chain, head);
+    this.#net.check(this.#chain);
+  }
+
+  /** True when nobody may have changed the chain at `index` up to now. */
+  #isAtRest(index: number, head: number, { used, avail }: SplitInterval): boolean {
+    const now = Atomics.load(this.#u16, this.#usedIndexWord);
+    if (this.#order.inOrder) {
+      const ahead = (avail - now) & 0xffff;
+      return ahead <= this.#ring.size && ((avail - index) & 0xffff) <= ahead;
+    }
+    return now === used && this.#entries.isCertain(head);
+  }
+
+  #confirm(index: number, head: number, interval: SplitInterval): void {
+    const chain = this.#chain;
+    const { fault, print, text } = chain;
+    for (let i = 0; i < READINGS; i++) {
+      this.#read(head);
+      if (chain.fault !== fault || chain.print !== print) {
+        this.#findings.totals.unproven++;
+        return;
+      }
+    }
+    if (fault === null || !this.#isAtRest(index, head, interval)) {
+      this.#findings.totals.unproven++;
+      return;
+    }
+    this.#findings.say(fault, `chain at avail entry ${index}, head ${head}: ${text}`);
+  }
+
+  #copyFrame(index: number, head: number, interval: SplitInterval): void {
+    if (this.#sink === null || !this.#frames.copyTransmitted(this.#chain)) return;
+    if (this.#isAtRest(index, head, interval)) this.#frames.give(this.#sink, this.#ring.queue, 'tx');
+  }
+
+  /**
+   * A receive buffer came back with `written` bytes. The driver owns it by now, so the frame is what memory holds, not
+   * what is certain.
+   */
+  received(head: number, written: number): void {
+    if (this.#sink === null) return;
+    this.#read(head);
+    if (this.#chain.fault !== null) this.#frames.restart();
+    else if (this.#frames.takeReceived(this.#chain, written)) {
+      this.#frames.give(this.#sink, this.#ring.queue, 'rx');
+    }
+  }
+}
