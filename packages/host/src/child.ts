@@ -7,6 +7,10 @@ export interface ChildOptions {
   fds?: readonly number[];
   /** Called with what the child prints to standard output; absent: it prints where this process does. */
   onOutput?: (text: string) => void;
+  /** The same for standard error. */
+  onErrorOutput?: (text: string) => void;
+  /** Makes it the head of a process group of its own, and `kill` signal the whole group. */
+  ownGroup?: boolean;
 }
 
 /** How a process ended. */
@@ -30,19 +34,39 @@ export function startChild(
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<Child> {
-  const { env, fds = [], onOutput } = options;
+  const { env, fds = [], onOutput, onErrorOutput, ownGroup = false } = options;
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
-    stdio: ['ignore', onOutput === undefined ? 'inherit' : 'pipe', 'inherit', ...fds],
+    detached: ownGroup,
+    stdio: ['ignore', pipeIf(onOutput), pipeIf(onErrorOutput), ...fds],
   });
   child.stdout?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => onErrorOutput?.(text));
   const exited = new Promise<ChildExit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('spawn', () => {
-      resolve({ pid: child.pid as number, exited, kill: (signal) => void child.kill(signal) });
+      const pid = child.pid as number;
+      resolve({
+        pid,
+        exited,
+        kill: (signal) => void (ownGroup ? killGroup(pid, signal) : child.kill(signal)),
+      });
     });
   });
+}
+
+function pipeIf(reader: ((text: string) => void) | undefined): 'pipe' | 'inherit' {
+  return reader === undefined ? 'inherit' : 'pipe';
+}
+
+/** Signals every process of the group; does nothing when the last one has gone. */
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

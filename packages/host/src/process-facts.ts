@@ -17,6 +17,8 @@ export function processFacts(pid: number): ProcessFacts | undefined {
   try {
     const descriptors = readdirSync(`/proc/${pid}/fd`).length;
     const maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
+    // one that has ended, and whose parent has not asked yet how
+    if (maps === '') return undefined;
     const pages = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1];
     return {
       descriptors,
