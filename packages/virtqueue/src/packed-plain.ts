@@ -68,7 +68,7 @@ export class PackedPlain implements PlainRing {
       found = next;
     }
     burst.count = found;
-    burst.visible = found;
+    burst.visible = Math.max(found, 1);
     return found;
   }
 

@@ -4,7 +4,10 @@ import { NO_U16, NO_U32 } from './no-arrays.ts';
 export class PlainBurst {
   readonly capacity: number = 0;
   count = 0;
-  /** Buffers that were visible in the ring, plain or not: at least `count`. Packed rings: `count`. */
+  /**
+   * Buffers that were visible in the ring, plain or not: 0 only when there was none. Split rings count all of them, packed
+   * rings no more than they looked at.
+   */
   visible = 0;
   /** Head descriptor (split) or buffer id (packed). */
   readonly slot: Uint16Array = NO_U16;

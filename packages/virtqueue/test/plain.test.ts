@@ -69,6 +69,7 @@ describe.each(FORMATS)('plain buffers of a %s ring', (format) => {
           let plain = pending.findIndex((each) => !isPlain(each));
           if (plain < 0) plain = pending.length;
           expect(found).toBe(Math.min(plain, max));
+          expect(burst.visible > 0).toBe(pending.length > 0);
           for (let i = 0; i < found; i++) {
             expect(burst.offset[i]).toBe(rig.placeOf(pending[i].address));
             expect(burst.length[i]).toBe(pending[i].bytes);

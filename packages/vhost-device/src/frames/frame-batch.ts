@@ -6,6 +6,8 @@ export const BATCH_FRAMES = 64;
 export const HEADROOM_BYTES = 64;
 
 const LINE_BYTES = 64;
+/** Room behind each frame: copies move whole words, and keep a frame's distance from a word's begin. */
+const SLACK_BYTES = 16;
 
 /**
  * Up to 64 frames with room of their own in the arena, and their metadata as parallel arrays. A burst is handled to its
@@ -14,7 +16,7 @@ const LINE_BYTES = 64;
 export class FrameBatch {
   /** Longest frame that a place has room for. */
   readonly frameBytes: number;
-  /** Arena offset and length of each frame. A reader may move the offset within its place's headroom. */
+  /** Arena offset and length of each frame. A reader may move the offset into its place's headroom, or 7 bytes on. */
   readonly offset = new Uint32Array(BATCH_FRAMES);
   readonly length = new Uint32Array(BATCH_FRAMES);
   /** Fields of the virtio_net_hdr (virtio 1.3, 5.1.6). */
@@ -26,14 +28,15 @@ export class FrameBatch {
   readonly csumOffset = new Uint16Array(BATCH_FRAMES);
   /** Frames in it, from place 0 on. */
   count = 0;
+  /** Bytes from one frame's home to the next. */
+  readonly strideBytes: number;
   readonly #first: number;
-  readonly #strideBytes: number;
 
   /** `frameBytes`: longest frame. Takes `memoryBytes(frameBytes)` of the arena; throws a RangeError when it is full. */
   constructor(arena: Arena, frameBytes: number) {
     this.frameBytes = frameBytes;
-    this.#strideBytes = strideOf(frameBytes);
-    this.#first = arena.alloc(this.#strideBytes * BATCH_FRAMES, LINE_BYTES) + HEADROOM_BYTES;
+    this.strideBytes = strideOf(frameBytes);
+    this.#first = arena.alloc(this.strideBytes * BATCH_FRAMES, LINE_BYTES) + HEADROOM_BYTES;
     this.clear();
   }
 
@@ -44,7 +47,7 @@ export class FrameBatch {
 
   /** Where frame `place` begins when nothing moved it. */
   home(place: number): number {
-    return this.#first + place * this.#strideBytes;
+    return this.#first + place * this.strideBytes;
   }
 
   /** Empties it: every offset is home, every header field 0. */
@@ -67,6 +70,6 @@ export class FrameBatch {
 
 /** Places are an odd number of cache lines apart, so that they do not compete for the same sets of a cache. */
 function strideOf(frameBytes: number): number {
-  const lines = Math.ceil((HEADROOM_BYTES + frameBytes) / LINE_BYTES);
+  const lines = Math.ceil((HEADROOM_BYTES + frameBytes + SLACK_BYTES) / LINE_BYTES);
   return (lines | 1) * LINE_BYTES;
 }

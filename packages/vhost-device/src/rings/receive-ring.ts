@@ -65,20 +65,23 @@ export class ReceiveRing {
     return ring.isAlive && ring.enabled && ring.queue.hasAvailable();
   }
 
-  /** Puts the frames of `batch` into buffers of the guest, drops those without room, and answers how many went in. */
-  enqueue(batch: FrameBatch): number {
+  /**
+   * Puts the frames of `batch` from number `from` on into buffers of the guest, drops those without room, and answers how
+   * many went in.
+   */
+  enqueue(batch: FrameBatch, from = 0): number {
     const { ring } = this;
     const { queue, counters } = ring;
     if (!ring.isAlive || !ring.enabled) {
-      counters[COUNTER.drop_stopped] += batch.count;
+      counters[COUNTER.drop_stopped] += batch.count - from;
       return 0;
     }
     this.#at = 0;
     this.#pushed = 0;
-    this.#taken = this.#pop(batch.count);
+    this.#taken = this.#pop(batch.count - from);
     let placed = 0;
     let bytes = 0;
-    for (let i = 0; i < batch.count; i++) {
+    for (let i = from; i < batch.count; i++) {
       if (!this.#fit(batch, i) || !this.#put(batch, i)) continue;
       placed++;
       bytes += batch.length[i];

@@ -6,6 +6,7 @@ import {
   type DeviceQueue,
   DirectPublisher,
   PackedDevice,
+  type RingPlace,
   ringLayout,
   SplitDevice,
   violationName,
@@ -28,6 +29,7 @@ export class Ring {
   errNumber: number;
   usedLogGpa: number | null;
   readonly kickNumber: number;
+  readonly place: RingPlace;
   readonly #format: 'split' | 'packed';
   readonly #usedBytes: number;
   #brokenTold = false;
@@ -35,12 +37,14 @@ export class Ring {
   private constructor(
     start: RingStart,
     queue: DeviceQueue,
+    place: RingPlace,
     usedBytes: number,
     memory: GuestMemory,
     counters: Float64Array,
   ) {
     this.index = start.index;
     this.queue = queue;
+    this.place = place;
     this.memory = memory;
     this.counters = counters;
     this.enabled = start.enabled;
@@ -81,12 +85,17 @@ export class Ring {
     }
     const layout = ringLayout(format, size, features.has('EVENT_IDX'));
     const usedBytes = format === 'packed' ? layout.desc.bytes : layout.device.bytes;
-    return new Ring(start, queue, usedBytes, memory, counters);
+    return new Ring(start, queue, place, usedBytes, memory, counters);
   }
 
   /** True when frames may flow: started, in memory, not broken. */
   get isAlive(): boolean {
     return this.isPlaced && this.queue.violation === 0;
+  }
+
+  /** True when bursts may take the fast path: frames may flow, and nobody keeps a log of what is written. */
+  get isPlain(): boolean {
+    return this.isAlive && this.enabled && !this.memory.isLogging;
   }
 
   /** Where the ring goes on: everything taken has been given back. */
@@ -114,10 +123,16 @@ export class Ring {
 
   /** Publishes what was completed, logs it, and calls the driver when it wants to be called. */
   publish(): void {
-    const { queue, counters } = this;
+    const { queue } = this;
     if (this.usedLogGpa !== null && this.memory.isLogging)
       this.memory.logGpa(this.usedLogGpa, this.#usedBytes);
     queue.publishUsed();
+    this.callIfWanted();
+  }
+
+  /** Calls the driver about what was just published, when it wants to be called. */
+  callIfWanted(): void {
+    const { queue, counters } = this;
     // the publisher's store is a full barrier: what is read next is no older
     if (!queue.shouldCall()) {
       counters[COUNTER.calls_suppressed]++;

@@ -152,9 +152,15 @@ export class DeviceWorker {
     const { arena } = this.#around;
     const scratch = this.#scratch.get(index) as number;
     if (index % 2 === 0) {
-      pair.receive = ring && new ReceiveRing(ring, this.#features, arena, scratch, onMiss);
+      pair.attachReceive(
+        ring && new ReceiveRing(ring, this.#features, arena, scratch, onMiss),
+        this.#features,
+      );
     } else {
-      pair.transmit = ring && new TransmitRing(ring, this.#features, arena, scratch, onMiss);
+      pair.attachTransmit(
+        ring && new TransmitRing(ring, this.#features, arena, scratch, onMiss),
+        this.#features,
+      );
     }
   }
 }

@@ -1,26 +1,51 @@
 import type { Arena } from '@vhostlab/memory';
+import type { FeatureSet } from '@vhostlab/virtio-net';
 import type { FrameBatch } from '../frames/frame-batch.ts';
 import { BATCH_FRAMES } from '../frames/frame-batch.ts';
+import { NEEDS_BATCH, OneCopy } from '../path/one-copy.ts';
+import { ReceivePath } from '../path/receive-path.ts';
+import { swapMacsAt } from '../path/swap-macs.ts';
+import { TransmitPath } from '../path/transmit-path.ts';
 import type { Port } from '../ports/port.ts';
 import type { ReceiveRing } from '../rings/receive-ring.ts';
 import type { TransmitRing } from '../rings/transmit-ring.ts';
-import { swapMacs } from './swap-macs.ts';
 
 /** A queue pair between its rings and its port. Either ring may be missing: it is not started. */
 export class QueuePair {
-  receive: ReceiveRing | undefined;
-  transmit: TransmitRing | undefined;
+  receive: ReceivePath | undefined;
+  transmit: TransmitPath | undefined;
   /** Undefined: frames go back to the guest that sent them. */
   readonly port: Port | undefined;
   readonly #swaps: boolean;
   readonly #batch: FrameBatch;
   readonly #arena: Arena;
+  /** When frames go back, and both rings are there. */
+  #oneCopy: OneCopy | undefined;
 
   constructor(port: Port | undefined, swaps: boolean, batch: FrameBatch, arena: Arena) {
     this.port = port;
     this.#swaps = swaps;
     this.#batch = batch;
     this.#arena = arena;
+  }
+
+  /** The ring was started, or stopped. */
+  attachReceive(ring: ReceiveRing | undefined, features: FeatureSet): void {
+    this.receive = ring && new ReceivePath(ring, features, this.#arena);
+    this.#join();
+  }
+
+  /** The ring was started, or stopped. */
+  attachTransmit(ring: TransmitRing | undefined, features: FeatureSet): void {
+    const { frameBytes } = this.#batch;
+    this.transmit = ring && new TransmitPath(ring, features, this.#arena, frameBytes);
+    this.#join();
+  }
+
+  #join(): void {
+    const { transmit, receive, port } = this;
+    const returns = port === undefined && transmit !== undefined && receive !== undefined;
+    this.#oneCopy = returns ? new OneCopy(this.#arena, transmit, receive, this.#swaps) : undefined;
   }
 
   /** One burst in each direction at most. Answers how many frames or buffers were handled; 0: nothing to do. */
@@ -32,11 +57,15 @@ export class QueuePair {
     const { transmit, port } = this;
     if (transmit === undefined) return 0;
     const batch = this.#batch;
+    if (this.#oneCopy !== undefined) {
+      const moved = this.#oneCopy.turn(BATCH_FRAMES);
+      if (moved !== NEEDS_BATCH) return moved;
+    }
     const taken = transmit.dequeue(batch, BATCH_FRAMES);
     if (batch.count === 0) return taken;
     if (port !== undefined) port.fromGuest(batch);
     else if (this.receive !== undefined) {
-      if (this.#swaps) swapMacs(this.#arena.u8, batch);
+      if (this.#swaps) swapMacsAt(this.#arena, batch.offset, batch.count);
       this.receive.enqueue(batch);
     }
     return taken;
@@ -64,7 +93,10 @@ export class QueuePair {
   /** True when a turn would find something: looked at once more between asking for kicks and sleep. */
   hasWork(nowNs: number): boolean {
     const { transmit, receive, port } = this;
-    if (transmit?.ring.isAlive === true && transmit.ring.queue.hasAvailable()) return true;
+    // frames that go back wait in their ring for buffers
+    const mayTake =
+      this.#oneCopy === undefined || receive?.ring.isPlain === false || receive?.hasRoom() === true;
+    if (mayTake && transmit?.ring.isAlive === true && transmit.ring.queue.hasAvailable()) return true;
     return port !== undefined && receive?.hasRoom() === true && port.dueInNs(nowNs) === 0;
   }
 
