@@ -107,6 +107,8 @@ describe('startBackend', () => {
   });
 });
 
+const SWITCH = { port: { kind: 'switch', tso: false } } as const;
+
 describe('checkBackendOptions', () => {
   const options = { ...DEFAULT_BACKEND_OPTIONS, sockets: ['/tmp/s'] };
 
@@ -126,6 +128,10 @@ describe('checkBackendOptions', () => {
       { sockets: ['/a', '/b'], port: { kind: 'tap', name: 't' } as const },
       '--port tap: a tap belongs to one device',
     ],
+    [{ flows: ['actions=normal'] }, '--flow is for --port switch'],
+    [{ ...SWITCH, queuePairs: 2, workers: 2 }, '--workers 2: the switch runs on one thread, use 1'],
+    [{ ...SWITCH, mode: 'adaptive' as const }, '--mode adaptive: use poll or interrupt with --port switch'],
+    [{ ...SWITCH, flows: ['in_port=guest1,actions=drop'] }, 'guest1'],
   ])('names what is wrong with %j', (change, text) => {
     expect(checkBackendOptions({ ...options, ...change })).toContain(text);
   });

@@ -17,6 +17,7 @@ interface Flags {
   cpus: number[];
   mode: BackendOptions['mode'];
   port: string;
+  flow: string[];
   without: string[];
   mtu: number;
   stats?: number | true;
@@ -53,8 +54,14 @@ export function register(group: Command, io: Io): void {
     )
     .option(
       '--port <port>',
-      'what is behind the rings: drop, echo, macswap, generate[:size=64,rate=unpaced], pcap:FILE, pcap:out=FILE,in=FILE,rate=1Mpps, tap:NAME',
+      'what is behind the rings: drop, echo, macswap, generate[:size=64,rate=unpaced], pcap:FILE, pcap:out=FILE,in=FILE,rate=1Mpps, tap:NAME, switch[:tso=on]',
       'drop',
+    )
+    .option(
+      '--flow <flow>',
+      'a flow of the switch as ovs-ofctl writes it, guests are guest0, guest1, …; several. None: it learns',
+      collect,
+      [],
     )
     .option('--without <features>', 'features that are not offered, such as RING_PACKED,IN_ORDER', names, [])
     .option('--mtu <bytes>', 'MTU that the configuration shows', integer, 1500)
@@ -91,7 +98,7 @@ async function run(io: Io, flags: Flags): Promise<void> {
 }
 
 function backendOptions(flags: Flags, device: typeof import('@vhostlab/vhost-device')): BackendOptions {
-  const { fd, client = false, queues, queueSize, workers, cpus, mode, without, mtu } = flags;
+  const { fd, client = false, queues, queueSize, workers, cpus, mode, flow, without, mtu } = flags;
   try {
     return {
       ...device.DEFAULT_BACKEND_OPTIONS,
@@ -104,6 +111,7 @@ function backendOptions(flags: Flags, device: typeof import('@vhostlab/vhost-dev
       cpus,
       mode,
       port: device.parsePortSpec(flags.port),
+      flows: flow,
       without,
       mtuBytes: mtu,
     };

@@ -109,23 +109,25 @@ export class PluginDevice {
 
   /** Writes down what went through each ring, and tells of rings that broke. */
   report(): void {
-    for (const ring of this.#rings.values()) {
-      const { index } = ring.start;
-      const { answer } = this.#channel(index).tell({ case: 'getVringState', value: { index } });
-      if (answer.case !== 'vringState') throw new Error(`the state of ring ${index} is a ${answer.case}`);
-      const { frames, bytes, calls, callsSuppressed, base, violation, running } = answer.value;
-      const counters = this.#around.statistics.counters(this.number, index);
-      counters[COUNTER.frames] = Number(frames);
-      counters[COUNTER.bytes] = Number(bytes);
-      counters[COUNTER.calls] = Number(calls);
-      counters[COUNTER.calls_suppressed] = Number(callsSuppressed);
-      if (running) this.#countPosition(ring, base, counters);
-      if (violation === '' || ring.saidBroken) continue;
-      ring.saidBroken = true;
-      counters[COUNTER.violations]++;
-      if (ring.err >= 0) signalEvent(ring.err);
-      this.#around.note({ note: 'violation', device: this.number, index, reason: violation });
-    }
+    for (const ring of this.#rings.values()) this.#report(ring);
+  }
+
+  #report(ring: HeldRing): void {
+    const { index } = ring.start;
+    const { answer } = this.#channel(index).tell({ case: 'getVringState', value: { index } });
+    if (answer.case !== 'vringState') throw new Error(`the state of ring ${index} is a ${answer.case}`);
+    const { frames, bytes, calls, callsSuppressed, base, violation, running } = answer.value;
+    const counters = this.#around.statistics.counters(this.number, index);
+    counters[COUNTER.frames] = Number(frames);
+    counters[COUNTER.bytes] = Number(bytes);
+    counters[COUNTER.calls] = Number(calls);
+    counters[COUNTER.calls_suppressed] = Number(callsSuppressed);
+    if (running) this.#countPosition(ring, base, counters);
+    if (violation === '' || ring.saidBroken) return;
+    ring.saidBroken = true;
+    counters[COUNTER.violations]++;
+    if (ring.err >= 0) signalEvent(ring.err);
+    this.#around.note({ note: 'violation', device: this.number, index, reason: violation });
   }
 
   #countPosition({ start }: HeldRing, base: number, counters: Float64Array): void {
@@ -226,6 +228,7 @@ export class PluginDevice {
   #stop(index: number): RingBase {
     const ring = this.#rings.get(index);
     if (ring === undefined) throw new Error(`ring ${index} is stopped but was not started`);
+    this.#report(ring);
     this.#pause(index);
     this.#around.kicks.unwatch(ring.start.kick, this.#channel(index), index & 1);
     this.#rings.delete(index);

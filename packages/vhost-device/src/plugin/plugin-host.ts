@@ -1,10 +1,10 @@
 import { compileCostProfile, parseCostProfile } from '@vhostlab/cost-profile';
 import { readFileBytes } from '@vhostlab/host';
-import { createBridge } from '@vhostlab/switch';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import type { WorkerConfig } from '../worker/worker-config.ts';
+import { flowProblem } from './guest-ports.ts';
 import type { PluginConfig } from './plugin-config.ts';
-import { guestPorts, planPlugin } from './plugin-plan.ts';
+import { planPlugin } from './plugin-plan.ts';
 import type { PluginSpec } from './plugin-spec.ts';
 
 const PAGE_BYTES = 2 ** 21;
@@ -30,7 +30,8 @@ export interface PluginHost {
  * cannot be parsed.
  */
 export function pluginHost(spec: PluginSpec, devices: number, queuePairs: number): PluginHost {
-  createBridge({ ports: guestPorts(devices), datapaths: [], flows: spec.flows });
+  const problem = flowProblem(spec.flows, devices);
+  if (problem !== null) throw new Error(problem);
   const { offered, arenaBytes } = planPlugin(spec, devices, queuePairs);
   const ownBytes = Math.ceil(arenaBytes / PAGE_BYTES) * PAGE_BYTES;
   const file = new URL(`../profiles/${PROFILE}`, import.meta.resolve('@vhostlab/cost-profile'));

@@ -5,10 +5,9 @@ import { CORE_ARENA_BYTES, type ComponentPlan, type EndPlan, type ModuleRegistry
 import { type HandlerConfig, type HandlerDatapath, switchModules } from '@vhostlab/switch';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import type { ScenarioConfig } from '@vhostlab/workload';
+import { guestPorts } from './guest-ports.ts';
 import type { PluginName, PluginSpec } from './plugin-spec.ts';
 
-/** Bridge port of the first guest, as the back ends number them. */
-const FIRST_GUEST_PORT = 10;
 const HANDLER = 'switch.handler';
 /** Buffers of a link between two workers, and what else the thread takes. */
 const SPARE_BYTES = 8 * 1024 * 1024;
@@ -45,14 +44,6 @@ export function planPlugin(spec: PluginSpec, guests: number, queuePairs: number)
     offered: offeredBy(plan),
     arenaBytes: bytesOf(components),
   };
-}
-
-/** Names of the bridge's ports and their numbers. */
-export function guestPorts(guests: number): HandlerConfig['ports'] {
-  return Array.from({ length: guests }, (_, guest) => ({
-    name: `guest${guest}`,
-    number: FIRST_GUEST_PORT + guest,
-  }));
 }
 
 /** What the plugin needs to know of a run; what only virtual runs use has no effect here. */

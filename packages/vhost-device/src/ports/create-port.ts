@@ -55,6 +55,8 @@ export function createPort(spec: PortSpec, place: PortPlace): Port | undefined {
         ? (source ?? new DropPort())
         : new CapturePort(fileOfPair(spec.out, pair, pairs), arena, source);
     }
+    case 'switch':
+      throw new Error('the switch stands behind plugins, not behind a worker');
     case 'tap':
       return new TapPort(spec.name, mapped, arena, pairs > 1);
   }

@@ -5,7 +5,9 @@ export type PortSpec =
   | { readonly kind: 'macswap' }
   | { readonly kind: 'generate'; readonly size: string; readonly rate: string }
   | { readonly kind: 'pcap'; readonly out?: string; readonly in?: string; readonly rate?: string }
-  | { readonly kind: 'tap'; readonly name: string };
+  | { readonly kind: 'tap'; readonly name: string }
+  /** The project's own switch between all devices of the process. */
+  | { readonly kind: 'switch'; readonly tso: boolean };
 
 /** Forms of `--port`, for help and errors. */
 export const PORT_FORMS = [
@@ -16,11 +18,13 @@ export const PORT_FORMS = [
   'pcap:FILE',
   'pcap:out=FILE,in=FILE,rate=1Mpps',
   'tap:NAME',
+  'switch[:tso=on]',
 ] as const;
 
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   generate: ['size', 'rate'],
   pcap: ['out', 'in', 'rate'],
+  switch: ['tso'],
 };
 
 /** Reads `--port`. Throws a RangeError, one sentence that says which forms there are. */
@@ -41,6 +45,11 @@ export function parsePortSpec(text: string): PortSpec {
     case 'pcap': {
       if (rest === '') break;
       return { kind, ...(rest.includes('=') ? settings(kind, rest) : { out: rest }) };
+    }
+    case 'switch': {
+      const { tso = 'off' } = settings(kind, rest);
+      if (tso === 'on' || tso === 'off') return { kind, tso: tso === 'on' };
+      break;
     }
     case 'tap':
       if (rest !== '') return { kind, name: rest };

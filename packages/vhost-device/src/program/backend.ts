@@ -3,23 +3,19 @@ import type { WorkerNote } from '../control/commands.ts';
 import { DeviceConfigSpace } from '../control/config-space.ts';
 import { RealDevice } from '../control/device.ts';
 import { WorkerPool } from '../control/worker-pool.ts';
-import { FrameBatch } from '../frames/frame-batch.ts';
 import { ArenaMapper } from '../memory/arena-mapper.ts';
 import { OffsetAllocator } from '../memory/offset-allocator.ts';
 import { SharedStatistics } from '../stats/shared-statistics.ts';
-import type { WorkerConfig } from '../worker/worker-config.ts';
-import { longestFrameBytes, offeredFeatures, offeredProtocolFeatures } from './offer.ts';
+import { type Hosting, hostingOf } from './hosting.ts';
+import { offeredProtocolFeatures } from './offer.ts';
 import type { BackendOptions } from './options.ts';
 import { ServedDevice } from './served-device.ts';
 import { type ConnectionSource, connectTo, inherited, listenAt } from './socket-server.ts';
 
-const WORKER_MODULE = new URL('../worker/main.ts', import.meta.url);
 /** Offsets of the arena have 32 bits. */
 const ARENA_BYTES = 2 ** 32;
-const HUGE_PAGE_BYTES = 2 ** 21;
 /** The most regions a front end may add one by one. */
 const MEM_SLOTS = 509;
-const SPIN_NS = 50_000;
 
 /** Where a back end tells what happens. */
 export interface BackendLog {
@@ -43,33 +39,23 @@ export interface Backend {
  * process: run it under `supervise`. Throws the system's error (HostError: a socket, a tap) that names the thing.
  */
 export async function startBackend(options: BackendOptions, log: BackendLog): Promise<Backend> {
+  const devices = Math.max(1, options.sockets.length);
+  const hosting = await hostingOf(options, devices);
   const arena = reserveArena(ARENA_BYTES);
   const reactor = new Reactor();
-  const devices = Math.max(1, options.sockets.length);
   const statistics = new SharedStatistics(devices, 2 * options.queuePairs);
-  const frameBytes = longestFrameBytes(options.port);
-  const ownBytes = ownMemoryBytes(frameBytes);
+  const { ownBytes } = hosting;
   arena.mapAnonymous(0, ownBytes * options.workers);
   const mapper = new ArenaMapper(arena, new OffsetAllocator(ownBytes * options.workers, ARENA_BYTES));
   const served: ServedDevice[] = [];
   const pool = new WorkerPool(
-    WORKER_MODULE,
-    Array.from(
-      { length: options.workers },
-      (_, worker): WorkerConfig => ({
-        worker,
-        workers: options.workers,
-        mode: options.mode,
-        cpus: options.cpus.length === 0 ? [] : [options.cpus[worker % options.cpus.length] as number],
+    hosting.module,
+    Array.from({ length: options.workers }, (_, worker) =>
+      hosting.config(worker, {
         arena: { address: arena.address, sizeBytes: arena.sizeBytes },
         ownOffset: worker * ownBytes,
-        ownBytes,
         statistics: statistics.buffer,
         devices,
-        queuePairs: options.queuePairs,
-        port: options.port,
-        frameBytes,
-        spinNs: SPIN_NS,
       }),
     ),
     (note: WorkerNote) => served[note.device]?.onNote(note),
@@ -86,7 +72,14 @@ export async function startBackend(options: BackendOptions, log: BackendLog): Pr
     const sources = openSources(options, reactor);
     for (const [number, source] of sources.entries()) {
       served.push(
-        new ServedDevice(makeDevice(number, options, pool), source, mapper, reactor, log.line, log.messages),
+        new ServedDevice(
+          makeDevice(number, options, hosting, pool),
+          source,
+          mapper,
+          reactor,
+          log.line,
+          log.messages,
+        ),
       );
     }
   } catch (error) {
@@ -99,12 +92,12 @@ export async function startBackend(options: BackendOptions, log: BackendLog): Pr
   return { devices: served, statistics, ended, stop };
 }
 
-function makeDevice(number: number, options: BackendOptions, pool: WorkerPool): RealDevice {
-  const { mac, queuePairs, mtuBytes, port, without, queueSize } = options;
+function makeDevice(number: number, options: BackendOptions, hosting: Hosting, pool: WorkerPool): RealDevice {
+  const { mac, queuePairs, mtuBytes, port, queueSize } = options;
   const config = new DeviceConfigSpace(mac, queuePairs, mtuBytes);
   const offer = {
-    features: offeredFeatures(port, queuePairs, without),
-    protocolFeatures: offeredProtocolFeatures(),
+    features: hosting.features,
+    protocolFeatures: offeredProtocolFeatures(port),
     queuePairs,
     maxQueueSize: queueSize,
     memSlots: MEM_SLOTS,
@@ -126,10 +119,4 @@ function openSources(options: BackendOptions, reactor: Reactor): ConnectionSourc
     for (const source of sources) source.close();
     throw error;
   }
-}
-
-/** A worker's own part of the arena: a batch under way, one that a generator keeps, and small things. */
-function ownMemoryBytes(frameBytes: number): number {
-  const bytes = 2 * FrameBatch.memoryBytes(frameBytes) + HUGE_PAGE_BYTES;
-  return Math.ceil(bytes / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
 }

@@ -59,9 +59,18 @@ export function offeredFeatures(port: PortSpec, queuePairs: number, without: rea
   return FeatureSet.of(...names).toBigInt();
 }
 
+/** What a plugin of the switch offers, and the device around it, less what was asked to be left out. */
+export function withoutFeatures(features: bigint, queuePairs: number, without: readonly string[]): bigint {
+  const device = queuePairs > 1 ? FeatureSet.of('MTU', 'MQ') : FeatureSet.of('MTU');
+  const left = FeatureSet.fromNames(without);
+  return (features | device.toBigInt()) & ~left.toBigInt();
+}
+
 /** Protocol feature bits. */
-export function offeredProtocolFeatures(): bigint {
-  return protocolMask(...DEVICE_PROTOCOL_FEATURES);
+export function offeredProtocolFeatures(port: PortSpec): bigint {
+  // nobody announces a guest to the bridge: its first frame does
+  const names = DEVICE_PROTOCOL_FEATURES.filter((name) => port.kind !== 'switch' || name !== 'RARP');
+  return protocolMask(...names);
 }
 
 /** Longest frame that a device with this port carries. */

@@ -1,3 +1,4 @@
+import { flowProblem } from '../plugin/guest-ports.ts';
 import type { PortSpec } from '../ports/port-spec.ts';
 import type { WorkerMode } from '../worker/worker-config.ts';
 import { DEVICE_FEATURES, type DeviceFeatures } from './offer.ts';
@@ -20,6 +21,8 @@ export interface BackendOptions {
   readonly cpus: readonly number[];
   readonly mode: WorkerMode;
   readonly port: PortSpec;
+  /** Flows of the switch, each in the form of ovs-ofctl; its ports are guest0, guest1, …. None: it learns. */
+  readonly flows: readonly string[];
   /** Features that are not offered although the port could have them. */
   readonly without: readonly string[];
   readonly mac: readonly number[];
@@ -35,6 +38,7 @@ export const DEFAULT_BACKEND_OPTIONS: Omit<BackendOptions, 'sockets'> = {
   cpus: [],
   mode: 'poll',
   port: { kind: 'drop' },
+  flows: [],
   without: [],
   mac: [0x52, 0x54, 0, 0x76, 0x6c, 1],
   mtuBytes: 1500,
@@ -57,9 +61,17 @@ export function checkBackendOptions(options: BackendOptions): string | null {
     return `--workers ${workers}: use 1 to ${queuePairs}, one queue pair each at least`;
   if (!isWithin(mtuBytes, 68, 65_535)) return `--mtu ${mtuBytes}: use 68 to 65535 bytes`;
   if (unknown !== undefined) return `--without ${unknown}: this is not one of ${known.join(', ')}`;
+  if (port.kind === 'switch') return switchProblem(options);
+  if (options.flows.length > 0) return '--flow is for --port switch: leave it out, or give that port';
   if (port.kind === 'tap' && sockets.length > 1)
     return '--port tap: a tap belongs to one device, give one --socket-path';
   return null;
+}
+
+function switchProblem({ workers, mode, flows, sockets }: BackendOptions): string | null {
+  if (workers > 1) return `--workers ${workers}: the switch runs on one thread, use 1`;
+  if (mode === 'adaptive') return '--mode adaptive: use poll or interrupt with --port switch';
+  return flowProblem(flows, Math.max(1, sockets.length));
 }
 
 function isWithin(value: number, low: number, high: number): boolean {
