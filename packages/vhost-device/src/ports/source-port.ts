@@ -37,7 +37,9 @@ export class SourcePort implements Port {
     let count = 0;
     const elapsedPs = this.#isPaced ? this.#elapsedNs() * PS_PER_NS : 0;
     while (count < max && this.#hasNext && (!this.#isPaced || source.atPs <= elapsedPs)) {
-      batch.length[count] = source.write(this.#u8, batch.offset[count]);
+      const home = batch.home(count);
+      batch.offset[count] = home;
+      batch.length[count] = source.write(this.#u8, home);
       batch.flags[count] = source.offload.flags;
       batch.gsoType[count] = source.offload.gsoType;
       batch.hdrLen[count] = source.offload.hdrLen;

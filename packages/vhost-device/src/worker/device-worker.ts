@@ -85,9 +85,14 @@ export class DeviceWorker {
         return this.memory.setLog(command.log);
       case 'reset':
         return this.#reset();
-      case 'kick':
       case 'rarp':
+        this.#around.pairs.get(0)?.announce(command.mac);
+        return undefined;
+      case 'kick':
+        // a command wakes the worker, and it looks at every ring then
+        return undefined;
       case 'inflight':
+        // not offered: a device that completes in order goes on at the used index
         return undefined;
     }
   }

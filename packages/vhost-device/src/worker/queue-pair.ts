@@ -7,6 +7,7 @@ import { ReceivePath } from '../path/receive-path.ts';
 import { swapMacsAt } from '../path/swap-macs.ts';
 import { TransmitPath } from '../path/transmit-path.ts';
 import type { Port } from '../ports/port.ts';
+import { writeRarpFrame } from '../ports/rarp-frame.ts';
 import type { ReceiveRing } from '../rings/receive-ring.ts';
 import type { TransmitRing } from '../rings/transmit-ring.ts';
 
@@ -79,6 +80,17 @@ export class QueuePair {
     port.toGuest(batch, BATCH_FRAMES);
     if (batch.count > 0) receive.enqueue(batch);
     return batch.count;
+  }
+
+  /** Announces the guest's address behind the port (SEND_RARP). */
+  announce(mac: Uint8Array): void {
+    const batch = this.#batch;
+    const home = batch.home(0);
+    batch.clearHeaders();
+    batch.offset[0] = home;
+    batch.length[0] = writeRarpFrame(this.#arena.u8, home, mac);
+    batch.count = 1;
+    this.port?.fromGuest(batch);
   }
 
   /** Asks both drivers for kicks (before sleep), or for none. */
