@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../packages/cli/src/exit-codes.ts';
 import type { Io } from '../packages/cli/src/io.ts';
 import { createProgram } from '../packages/cli/src/program.ts';
+import { PORT_FORMS } from '../packages/vhost-device/src/index.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Documents that name files of the repository by their whole path. */
@@ -121,5 +122,13 @@ describe('README.md', () => {
     const section = readme.slice(readme.indexOf('## Exit status'));
     const rows = [...section.matchAll(/^\| (\d+) \|/gm)].map(([, status]) => Number(status));
     expect(rows).toEqual(EXIT_CODES.map(([status]) => status));
+  });
+});
+
+describe('docs/vhost-user.md', () => {
+  const page = read('docs/vhost-user.md');
+
+  it('has a row for every form of --port', () => {
+    expect(PORT_FORMS.filter((form) => !page.includes(`| \`${form}\` |`))).toEqual([]);
   });
 });
