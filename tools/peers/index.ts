@@ -3,6 +3,7 @@ export type { GuestResult } from './guest-console.ts';
 export { ensureHugePages, type HugePages, hugePages } from './hugepages.ts';
 export { arrived, fileAddress, type MigrationStatus, migrateTo } from './migration.ts';
 export { type NetVhostOptions, netVhost } from './net-vhost.ts';
+export { Network, type NetworkResult } from './network.ts';
 export { OvsDpdk, type OvsDpdkOptions, type OvsPortStats, ovsDpdk } from './ovs-dpdk.ts';
 export {
   clearStaleSocket,
@@ -26,5 +27,11 @@ export {
   Testpmd,
   type TestpmdOptions,
 } from './testpmd.ts';
-export { type VhostlabBackendOptions, vhostlab, vhostlabBackend } from './vhostlab.ts';
+export {
+  finalStatistics,
+  type QueueStatistics,
+  type VhostlabBackendOptions,
+  vhostlab,
+  vhostlabBackend,
+} from './vhostlab.ts';
 export { type VirtioUserOptions, virtioUser } from './virtio-user.ts';

@@ -32,8 +32,9 @@ const MODULES = [
 export const GUEST_READY = '@@ready';
 
 /**
- * The first process: it loads the drivers, runs what the machine's owner gave it, and then obeys the second serial
- * port, one command a line, each in a shell of its own.
+ * The first process: it loads the drivers, runs what the machine's owner gave it, and starts the shell that obeys the
+ * second serial port, one command a line. It does not read itself, because it inherits children that end at any time,
+ * and busybox's shell loses what it has read of a line when a child ends.
  */
 function initScript(setUp: string): string {
   return `#!/bin/busybox sh
@@ -47,12 +48,15 @@ for module in ${MODULES.map((path) => path.split('/').at(-1)).join(' ')}; do ins
 ip link set lo up
 ${setUp}
 stty -F /dev/ttyS1 raw -echo
-exec </dev/ttyS1 >/dev/ttyS1 2>&1
-echo ${GUEST_READY}
+sh /obey </dev/ttyS1 >/dev/ttyS1 2>&1 &
+while true; do wait; sleep 1; done
+`;
+}
+
+const OBEY = `echo ${GUEST_READY}
 while IFS= read -r line; do eval "$line"; done
 poweroff -f
 `;
-}
 
 /** The guest's whole root as a cpio archive, which the kernel unpacks into memory. `cache` is where install put things. */
 export function guestInitramfs(
@@ -72,6 +76,7 @@ export function guestInitramfs(
       content: readFileSync(join(modules, path)),
     })),
     ...Object.entries(files).map(([path, content]) => ({ path, mode: FILE, content })),
+    { path: 'obey', mode: FILE, content: text(OBEY) },
     { path: 'init', mode: PROGRAM, content: text(initScript(setUp)) },
   ]);
 }

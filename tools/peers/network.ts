@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { peersCache } from './cache.ts';
 import { PeerProcess, requireProgram } from './process.ts';
 
@@ -53,11 +53,17 @@ export class Network {
 
   /** Runs a program in the namespace to its end. */
   async run(program: string, args: readonly string[]): Promise<NetworkResult> {
-    const child = await PeerProcess.start({ name: program, program, args, network: this });
+    const child = await PeerProcess.start({ name: basename(program), program, args, network: this });
     const { code } = await child.exit;
     const output = child.output();
     await child.stop();
     return { status: code, output };
+  }
+
+  /** Sends pings to an address, one each 100 ms, and resolves with what ping wrote; a lost one is no error. */
+  async ping(address: string, count: number): Promise<string> {
+    const args = ['ping', '-c', String(count), '-i', '0.1', '-W', '2', address];
+    return (await this.run(busybox(), args)).output;
   }
 
   /** Takes one connection on a TCP port, and resolves with the hash and the number of bytes that came. */
@@ -108,13 +114,17 @@ export class Network {
         requireProgram('nsenter'),
         `--net=/proc/${this.ofPid}/ns/net`,
         '--',
-        join(peersCache(), 'busybox/bin/busybox'),
+        busybox(),
         'nc',
         ...args,
       ],
       { stdio: ['pipe', 'pipe', 'inherit'] },
     );
   }
+}
+
+function busybox(): string {
+  return join(peersCache(), 'busybox/bin/busybox');
 }
 
 /** Resolves when a netcat has ended well, and rejects when it has not or takes too long. */

@@ -38,7 +38,7 @@ interface Waiter {
 }
 
 const OUTPUT_CHARS = 4 * 1024 * 1024;
-const DEFAULT_TIMEOUT_MS = 20_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
 const TERM_TIMEOUT_MS = 3_000;
 const POLL_MS = 10;
 const TAIL_LINES = 15;
@@ -60,9 +60,18 @@ export function requireProgram(program: string): string {
   throw new Error(`${program} not found: run tools/peers/install`);
 }
 
-/** Whether a process listens on a Unix socket; a file that a dead one left behind does not count. */
-export function isListening(socketPath: string): boolean {
-  return readFileSync('/proc/net/unix', 'utf8')
+/**
+ * Whether a process listens on a Unix socket; a file that a dead one left behind does not count. The kernel lists the
+ * sockets of one network namespace: that of `ofPid`, or our own.
+ */
+export function isListening(socketPath: string, ofPid = process.pid): boolean {
+  let sockets: string;
+  try {
+    sockets = readFileSync(`/proc/${ofPid}/net/unix`, 'utf8');
+  } catch {
+    return false;
+  }
+  return sockets
     .split('\n')
     .some((line) => line.endsWith(` ${socketPath}`) && line.split(/\s+/)[3] === '00010000');
 }
@@ -205,7 +214,7 @@ export class PeerProcess {
 
   /** Waits until the peer's socket listens. */
   waitForSocket(socketPath: string, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<void> {
-    return this.waitUntil(() => isListening(socketPath), `${socketPath} listens`, timeoutMs);
+    return this.waitUntil(() => isListening(socketPath, this.pid), `${socketPath} listens`, timeoutMs);
   }
 
   /** Sends a signal to the peer's process group, such as SIGSTOP; nothing when it has ended. */

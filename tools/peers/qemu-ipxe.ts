@@ -7,13 +7,13 @@ export interface QemuIpxeOptions extends VhostUserNetdev {
 
 /**
  * Starts QEMU whose firmware boots from the network: about two seconds later iPXE drives the device and sends DHCP
- * discoveries and IPv6 router solicitations. In client mode something must listen on the socket.
+ * discoveries and IPv6 router solicitations, and when nobody answers, the machine boots again. In client mode something must listen on the socket.
  */
 export function qemuIpxe(options: QemuIpxeOptions): Promise<Qemu> {
   return startQemu({
     name: 'qemu-ipxe',
     memoryMiB: options.memoryMiB ?? 64,
     netdevs: [options],
-    args: ['-boot', 'n', '-serial', 'stdio'],
+    args: ['-boot', 'order=n,reboot-timeout=100', '-serial', 'stdio'],
   });
 }

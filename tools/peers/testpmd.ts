@@ -98,7 +98,7 @@ export class Testpmd {
    * what DPDK wrote: testpmd itself would go on without it.
    */
   async ready(): Promise<void> {
-    await this.process.waitFor(/testpmd> /, { timeoutMs: START_TIMEOUT_MS });
+    await this.#answered(START_TIMEOUT_MS);
     if (/Bus \(vdev\) probe failed|Start ports failed/.test(this.process.output())) {
       throw this.process.error('DPDK refused the device');
     }
@@ -134,10 +134,10 @@ export class Testpmd {
 
   /** Every extended counter of a port by name. */
   async xstats(port = 0): Promise<Record<string, number>> {
-    const text = await this.command(
-      `show port xstats ${port}`,
-      /NIC extended statistics[\s\S]*\n(?:testpmd> |Error: .*\n)/,
-    );
+    const from = this.process.mark();
+    this.process.write(`show port xstats ${port}\n`);
+    await this.#answered(COMMAND_TIMEOUT_MS);
+    const text = this.process.outputFrom(from);
     return Object.fromEntries(
       [...text.matchAll(/^(\w+): (\d+)\s*$/gm)].map(([, name, value]) => [name!, Number(value)]),
     );
@@ -158,6 +158,16 @@ export class Testpmd {
     this.process.write('quit\n');
     await this.process.waitUntil(() => !this.process.running, 'quit ended it', 5_000).catch(() => {});
     await this.stop();
+  }
+
+  /**
+   * Waits until everything typed before has been carried out: testpmd complains of a command that it does not know.
+   * Its prompt would not do, because it is written letter by letter with log lines in between.
+   */
+  async #answered(timeoutMs: number): Promise<void> {
+    const from = this.process.mark();
+    this.process.write('sync\n');
+    await this.process.waitFor(/Command not found/, { from, timeoutMs });
   }
 
   /** Kills it at once, as a crash would. */

@@ -61,3 +61,26 @@ export async function vhostlabBackend(options: VhostlabBackendOptions): Promise<
   }
   return backend;
 }
+
+/** Counters of one queue of our back end, as far as tests of peers read them. */
+export interface QueueStatistics {
+  readonly device: number;
+  /** As the rings are numbered: 0 is the guest's first RX, 1 its first TX. */
+  readonly queue: number;
+  readonly frames: number;
+  readonly bytes: number;
+  readonly kicks: number;
+  readonly calls: number;
+  /** Faults of the driver that broke the ring. */
+  readonly violations: number;
+}
+
+/** What a back end that was started with `--json` and has ended printed about its queues. */
+export function finalStatistics(backend: PeerProcess): QueueStatistics[] {
+  const json = backend
+    .output()
+    .split('\n')
+    .findLast((line) => line.startsWith('{'));
+  if (json === undefined) throw backend.error('it printed no statistics');
+  return (JSON.parse(json) as { queues: QueueStatistics[] }).queues;
+}
