@@ -192,13 +192,14 @@ describe('answers (item 33)', () => {
   });
 
   test('silence ends in an error that names the message; a late answer is dropped', async () => {
-    const liar = await negotiated({ timeoutMs: 20 });
+    const liar = await negotiated();
     const late: Uint8Array[] = [];
     liar.script = ({ header }) => {
       late.push(reply(header.request, u64Payload(3)));
       return null;
     };
-    await expect(liar.front.getStatus()).rejects.toThrow('GET_STATUS: no answer within 20 ms');
+    const waiting = liar.front.request('GET_STATUS', EMPTY, { timeoutMs: 20 });
+    await expect(waiting).rejects.toThrow('GET_STATUS: no answer within 20 ms');
     liar.script = ({ header }) => reply(header.request, u64Payload(4));
     liar.send(late[0]);
     expect(await liar.front.getStatus()).toBe(4);
