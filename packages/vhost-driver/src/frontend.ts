@@ -73,8 +73,10 @@ class DriverFrontend implements Frontend {
     pool.onBroken = (queue, violation) => this.#settings.onEvent({ kind: 'broken', queue, violation });
     pool.onDeath = (error) => this.#end({ why: 'failed', text: `a worker thread died: ${error.message}` });
     pool.onDone = () => {
-      const isChecked = workload.kind === 'verify' && workload.direction !== 'send';
-      void (isChecked ? this.#quiet() : Promise.resolve()).then(() =>
+      // what was sent last may still be on its way back, if anything comes back
+      const comesBack =
+        (workload.kind === 'verify' && workload.direction !== 'send') || this.figures().rx.packets > 0;
+      void (comesBack ? this.#quiet() : Promise.resolve()).then(() =>
         this.#end({ why: 'done', text: 'the workload is complete' }),
       );
     };

@@ -39,7 +39,7 @@ function start(options: Partial<FrontendOptions>): Promise<Frontend> {
 
 /** The other side closes its ends in its own time. */
 async function noneLeft(before: number): Promise<void> {
-  await expect.poll(openDescriptors, { interval: 2 }).toBeLessThanOrEqual(before);
+  await expect.poll(openDescriptors, { interval: 2, timeout: 20_000 }).toBeLessThanOrEqual(before);
 }
 
 describe('a front end at our own back end', () => {
@@ -101,7 +101,7 @@ describe('a front end at our own back end', () => {
     tx.available(0, 9);
     tx.availableIndex(1);
     tx.kick();
-    await expect.poll(() => [rx.usedIndex, tx.usedIndex], { interval: 2 }).toEqual([1, 1]);
+    await expect.poll(() => [rx.usedIndex, tx.usedIndex], { interval: 2, timeout: 20_000 }).toEqual([1, 1]);
     expect(rx.used(0)).toEqual({ id: 5, length: 72 });
     expect(tx.used(0)).toMatchObject({ id: 9 });
     expect(u8.slice(offset + 12, offset + 72).every((byte) => byte === 0xab)).toBe(true);
