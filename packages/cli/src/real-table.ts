@@ -25,7 +25,7 @@ export function renderReal(comparison: RealComparison): string {
       const notes = results.flatMap(({ backend, absent }) =>
         absent === undefined ? [] : [`  ${backend}: ${absent}`],
       );
-      const head = `${workload}: measured on ${machine}, ${repeat} rounds of ${seconds} s in turn, median (least-most)`;
+      const head = `${workload}: measured on ${machine}, ${repeat} ${repeat === 1 ? 'round' : 'rounds'} of ${seconds} s in turn, median (least-most)`;
       return [head, table.trimEnd(), ...notes, ...results.flatMap(fidelity), ''].join('\n');
     })
     .join('\n');

@@ -14,7 +14,7 @@ describe('vhostlab compare --clock real', () => {
       '--clock',
       'real',
       '--workload',
-      'tx,rx,rr',
+      'rx,v2v,rr',
       '--repeat',
       '1',
       '--duration',

@@ -5,7 +5,7 @@ import { parseRealOptions } from '../src/real/real-options.ts';
 describe('parseRealOptions', () => {
   it('has defaults for everything', () => {
     expect(parseRealOptions({})).toEqual({
-      workloads: ['pvp', 'rr'],
+      workloads: ['pvp', 'v2v', 'rr'],
       backends: ['vhost-user', 'user-interrupt', 'vhost-net', 'vdpa'],
       size: '64',
       queues: 1,
@@ -18,8 +18,8 @@ describe('parseRealOptions', () => {
 
   it.each([
     [
-      { workloads: ['v2v'] },
-      '--workload: workload "v2v" is not measured on the real clock; there are tx, rx, pvp, rr',
+      { workloads: ['stream'] },
+      '--workload: workload "stream" is not measured on the real clock; there are tx, rx, pvp, v2v, rr',
     ],
     [{ backends: ['vfio'] }, '--backends: back end "vfio" is not measured on the real clock'],
     [{ repeat: 0 }, '--repeat: '],

@@ -7,7 +7,7 @@ import { type ProgramCommand, startBackendProcess } from './backend-process.ts';
 import { cpuSeconds, type Fidelity, FidelityWatch } from './fidelity.ts';
 import type { RealOptions, RealWorkload } from './real-options.ts';
 
-/** What one round found. Rates count frames that reached their end: the device for tx and pvp, the guest for rx. */
+/** What one round found. Rates count frames that reached their end: the device for tx and pvp, a guest otherwise. */
 export interface Round {
   readonly mpps: number;
   /** Of rr only, in microseconds. */
@@ -29,6 +29,7 @@ const ENDLESS = 1e9;
 /** Port of the back end that is the far end of a workload. */
 function portOf(workload: RealWorkload, size: string): string {
   if (workload === 'tx') return 'drop';
+  if (workload === 'v2v') return 'switch';
   return workload === 'rr' ? 'echo' : `generate:size=${size}`;
 }
 
@@ -46,6 +47,7 @@ function workloadOf(workload: RealWorkload, size: string): Workload {
     case 'tx':
       return { kind: 'tx', traffic };
     case 'rx':
+    case 'v2v':
       return { kind: 'rx' };
     case 'pvp':
       return { kind: 'forward' };
@@ -54,7 +56,7 @@ function workloadOf(workload: RealWorkload, size: string): Workload {
   }
 }
 
-/** Runs one workload once: back end in a process of its own, guest in worker threads of this one. */
+/** Runs one workload once: back end in a process of its own, guests in worker threads of this one. */
 export async function measureRound(
   workload: RealWorkload,
   mode: WorkerMode,
@@ -63,33 +65,40 @@ export async function measureRound(
   signal: AbortSignal,
 ): Promise<Round> {
   const folder = mkdtempSync(join(tmpdir(), 'vhostlab-real-'));
-  const socketPath = join(folder, 'vhost-user.sock');
+  const guests: Frontend[] = [];
+  const sockets = (workload === 'v2v' ? ['0', '1'] : ['0']).map((name) => join(folder, name));
   const backend = await startBackendProcess(program, [
-    ...['--socket-path', socketPath, '--mode', mode, '--port', portOf(workload, options.size)],
-    ...['--queues', `${options.queues}`, '--workers', `${options.queues}`],
+    ...sockets.flatMap((path) => ['--socket-path', path]),
+    ...['--mode', mode, '--port', portOf(workload, options.size)],
+    ...['--queues', `${options.queues}`, '--workers', workload === 'v2v' ? '1' : `${options.queues}`],
   ]);
-  let frontend: Frontend | undefined;
-  try {
-    frontend = await startFrontend({
+  const start = async (socketPath: string, does: Workload): Promise<Frontend> => {
+    const { queues, ring, ringSize: queueSize } = options;
+    // the guest of a poll-mode back end polls, that of an interrupt-driven one sleeps
+    const guest = await startFrontend({
       socketPath,
-      queues: options.queues,
-      workers: options.queues,
-      ring: options.ring,
-      queueSize: options.ringSize,
-      // the guest of a poll-mode back end polls, that of an interrupt-driven one sleeps
+      queues,
+      workers: queues,
+      ring,
+      queueSize,
       wait: mode,
-      workload: workloadOf(workload, options.size),
+      workload: does,
     });
+    guests.push(guest);
+    return guest;
+  };
+  try {
+    const guest = await start(sockets[0] as string, workloadOf(workload, options.size));
+    if (sockets[1] !== undefined) await start(sockets[1], workloadOf('tx', options.size));
     await pause(SETTLE_MS, signal);
     const cpuBefore = cpuSeconds(backend.pid);
     const watch = new FidelityWatch([process.pid, backend.pid]);
-    const before = frontend.figures();
+    const before = guest.figures();
     await pause(options.seconds * 1000, signal);
-    const after = frontend.figures();
+    const after = guest.figures();
     const fidelity = watch.end();
     const cpu = cpuSeconds(backend.pid) - cpuBefore;
-    const { latency } = await frontend.stop();
-    frontend = undefined;
+    const { latency } = await guest.stop();
     return {
       ...ratesOf(workload, before, after),
       ...latencyOf(latency),
@@ -97,7 +106,8 @@ export async function measureRound(
       fidelity,
     };
   } finally {
-    await frontend?.stop();
+    // a second stop answers what the first one did
+    await Promise.all(guests.map((guest) => guest.stop()));
     await backend.stop();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -105,7 +115,7 @@ export async function measureRound(
 
 function ratesOf(workload: RealWorkload, before: FrontendFigures, after: FrontendFigures) {
   const seconds = (after.elapsedMs - before.elapsedMs) / 1000;
-  const isReceived = workload === 'rx' || workload === 'rr';
+  const isReceived = workload === 'rx' || workload === 'rr' || workload === 'v2v';
   const frames = isReceived ? after.rx.packets - before.rx.packets : after.tx.completed - before.tx.completed;
   const kicks = after.tx.kicks + after.rx.kicks - before.tx.kicks - before.rx.kicks;
   const calls = after.tx.interrupts + after.rx.interrupts - before.tx.interrupts - before.rx.interrupts;

@@ -3,8 +3,11 @@ import { z } from 'zod';
 import { describeIssue } from '../scenario/describe-issue.ts';
 import { UsageError } from '../scenario/options.ts';
 
-/** Workloads that are measured: the guest is our own front end, the station is the back end's port. */
-export const REAL_WORKLOADS = ['tx', 'rx', 'pvp', 'rr'] as const;
+/**
+ * Workloads that are measured. The guest is our own front end, the station is the back end's port; v2v goes from one guest
+ * to another through the project's switch and the back-end plugin of the row.
+ */
+export const REAL_WORKLOADS = ['tx', 'rx', 'pvp', 'v2v', 'rr'] as const;
 export type RealWorkload = (typeof REAL_WORKLOADS)[number];
 
 /** Rows of the measured table, named for what they are. */
@@ -18,7 +21,7 @@ const oneOf = <T extends string>(what: string, names: readonly [T, ...T[]]) =>
   });
 
 const schema = z.strictObject({
-  workloads: z.array(oneOf('workload', REAL_WORKLOADS)).min(1).default(['pvp', 'rr']),
+  workloads: z.array(oneOf('workload', REAL_WORKLOADS)).min(1).default(['pvp', 'v2v', 'rr']),
   backends: z
     .array(oneOf('back end', REAL_BACKENDS))
     .min(1)
