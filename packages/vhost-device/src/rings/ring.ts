@@ -123,11 +123,20 @@ export class Ring {
 
   /** Publishes what was completed, logs it, and calls the driver when it wants to be called. */
   publish(): void {
-    const { queue } = this;
-    if (this.usedLogGpa !== null && this.memory.isLogging)
-      this.memory.logGpa(this.usedLogGpa, this.#usedBytes);
-    queue.publishUsed();
+    this.queue.publishUsed();
+    if (this.memory.isLogging) this.#logUsed();
     this.callIfWanted();
+  }
+
+  /**
+   * Logs what publishing wrote, after it was written: a front end that takes the log in between copies the page with it.
+   * The address to log at is the front end's (VHOST_VRING_F_LOG). For a packed ring QEMU gives that of the device area,
+   * but used elements are written into the descriptor area, so that its own pages are logged as well.
+   */
+  #logUsed(): void {
+    if (this.usedLogGpa === null) return;
+    this.memory.logGpa(this.usedLogGpa, this.#usedBytes);
+    if (this.#format === 'packed') this.memory.logWritten(this.place.descOffset, this.#usedBytes);
   }
 
   /** Calls the driver about what was just published, when it wants to be called. */
