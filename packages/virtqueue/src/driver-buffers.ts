@@ -66,6 +66,11 @@ export class DriverBuffers {
     return length <= records[r + WRITABLE] && records[r + SEQUENCE] < published;
   }
 
+  /** Writable bytes of `slot`, a buffer in flight; below 0 when it is not plain. @hot */
+  plainWritable(slot: number): number {
+    return this.#records[slot * STRIDE + WRITABLE];
+  }
+
   /** Frees `slot`; returns its token. @hot */
   take(slot: number): number {
     const records = this.#records;

@@ -23,6 +23,20 @@ export class OrderRing {
     return this.#slots[at];
   }
 
+  /** The slot `behind` places behind the oldest; there must be one. @hot */
+  peek(behind: number): number {
+    const at = this.#oldest + behind;
+    const size = this.#slots.length;
+    return this.#slots[at < size ? at : at - size];
+  }
+
+  /** Takes the `count` oldest slots. */
+  drop(count: number): void {
+    const at = this.#oldest + count;
+    const size = this.#slots.length;
+    this.#oldest = at < size ? at : at - size;
+  }
+
   clear(): void {
     this.#newest = 0;
     this.#oldest = 0;

@@ -236,13 +236,15 @@ export class PackedDriver implements DriverQueue {
     const limit = Math.min(max, out.capacity);
     let n = 0;
     while (n < limit) {
-      if (!this.#inOrder) {
+      if (this.#groupLeft !== 0) {
+        n += this.#popGroup(out, n, limit);
+      } else {
         const room = Math.min(limit - n, this.size - this.#usedSlot, this.#published - this.#popped);
         const singles = this.#popSingles(out, n, room);
         n += singles;
-        if (n === limit) break;
-        if (singles === room && room > 0) continue;
+        if (singles === room && room > 0 && n < limit) continue;
       }
+      if (n === limit) break;
       if (!this.#popNext(out, n)) break;
       n++;
     }
@@ -250,7 +252,10 @@ export class PackedDriver implements DriverQueue {
     return n;
   }
 
-  /** Takes up to `room` used descriptors to place `n`, up to the first that is no sound buffer of one descriptor. */
+  /**
+   * Takes up to `room` used descriptors to place `n`, up to the first that is no sound buffer of one descriptor; in order
+   * also that stands for more buffers than the oldest.
+   */
   #popSingles(out: UsedBatch, n: number, room: number): number {
     const u32 = this.#u32;
     const { token, slot: slots, length: lengths } = out;
@@ -260,6 +265,7 @@ export class PackedDriver implements DriverQueue {
     const published = this.#published;
     const first = this.#descWord + this.#usedSlot * 4;
     const usedFlags = this.#usedFlags;
+    const order = this.#inOrder ? this.#order : null;
     let to = this.#freeTo;
     let i = 0;
     for (; i < room; i++) {
@@ -268,6 +274,7 @@ export class PackedDriver implements DriverQueue {
       const flags = word >>> 16;
       const id = word & 0xffff;
       if ((flags & AVAIL_USED) !== usedFlags || id >= size) break;
+      if (order !== null && id !== order.peek(i)) break;
       const length = u32[w + 2] * ((flags & WRITE) >> 1);
       if (!buffers.isPlainUsed(id, length, published)) break;
       ids[to] = id;
@@ -277,10 +284,43 @@ export class PackedDriver implements DriverQueue {
       lengths[n + i] = length;
     }
     this.#freeTo = to;
-    this.#freeSlots += i;
-    this.#popped = this.#popped + i;
-    this.#moveUsed(i);
+    if (order !== null) order.drop(i);
+    this.#took(i);
     return i;
+  }
+
+  /** In order: takes buffers of the open group from place `n` on, up to its last or the first of several descriptors. */
+  #popGroup(out: UsedBatch, n: number, limit: number): number {
+    const { token, slot: slots, length: lengths } = out;
+    const buffers = this.#buffers;
+    const order = this.#order;
+    const ids = this.#ids;
+    const size = this.size;
+    const count = Math.min(limit - n, this.#groupLeft - 1);
+    let to = this.#freeTo;
+    let i = 0;
+    for (; i < count; i++) {
+      const id = order.peek(i);
+      const writable = buffers.plainWritable(id);
+      if (writable < 0) break;
+      ids[to] = id;
+      to = to + 1 === size ? 0 : to + 1;
+      slots[n + i] = id;
+      token[n + i] = buffers.take(id);
+      lengths[n + i] = writable;
+    }
+    this.#freeTo = to;
+    this.#groupLeft -= i;
+    order.drop(i);
+    this.#took(i);
+    return i;
+  }
+
+  /** Counts `n` buffers of one descriptor as taken back. */
+  #took(n: number): void {
+    this.#freeSlots += n;
+    this.#popped = this.#popped + n;
+    this.#moveUsed(n);
   }
 
   /** Takes the next used buffer, if there is one, to place `n`; false when not, or when it breaks the queue. */

@@ -242,21 +242,21 @@ export class SplitDriver implements DriverQueue {
     }
     const limit = Math.min(visible, max, out.capacity);
     let n = 0;
-    if (this.#inOrder) {
-      while (n < limit && this.#popOldest(out, n, visible - n)) n++;
-    } else {
-      while (n < limit) {
-        n += this.#popSingles(out, n, limit);
-        if (n === limit || !this.#popChain(out, n)) break;
-        n++;
-      }
+    while (n < limit) {
+      n += this.#groupLeft === 0 ? this.#popSingles(out, n, limit) : this.#popGroup(out, n, limit);
+      if (n === limit) break;
+      if (!(this.#inOrder ? this.#popOldest(out, n, visible - n) : this.#popChain(out, n))) break;
+      n++;
     }
     out.count = n;
     this.#events.moved(this.#lastUsed);
     return n;
   }
 
-  /** Takes used entries from place `n` on up to the first that is no sound buffer of one descriptor. */
+  /**
+   * Takes used entries from place `n` on up to the first that is no sound buffer of one descriptor; in order also that
+   * stands for more buffers than the oldest.
+   */
   #popSingles(out: UsedBatch, n: number, limit: number): number {
     const u32 = this.#u32;
     const { token, slot: slots, length: lengths } = out;
@@ -267,6 +267,7 @@ export class SplitDriver implements DriverQueue {
     const ring = this.#usedWord;
     const used = this.#lastUsed;
     const given = this.#given;
+    const order = this.#inOrder ? this.#order : null;
     const count = limit - n;
     let i = 0;
     for (; i < count; i++) {
@@ -274,12 +275,39 @@ export class SplitDriver implements DriverQueue {
       const slot = u32[w];
       const length = u32[w + 1];
       if (slot > mask) break;
+      if (order !== null && slot !== order[(used + i) & mask]) break;
       if (!buffers.isPlainUsed(slot, length, published)) break;
       free[(given + i) & mask] = slot;
       slots[n + i] = slot;
       token[n + i] = buffers.take(slot);
       lengths[n + i] = length;
     }
+    this.#given = given + i;
+    this.#lastUsed = (used + i) & 0xffff;
+    return i;
+  }
+
+  /** In order: takes buffers of the open group from place `n` on, up to its last or the first of several descriptors. */
+  #popGroup(out: UsedBatch, n: number, limit: number): number {
+    const { token, slot: slots, length: lengths } = out;
+    const buffers = this.#buffers;
+    const order = this.#order;
+    const free = this.#free;
+    const mask = this.#mask;
+    const used = this.#lastUsed;
+    const given = this.#given;
+    const count = Math.min(limit - n, this.#groupLeft - 1);
+    let i = 0;
+    for (; i < count; i++) {
+      const slot = order[(used + i) & mask];
+      const writable = buffers.plainWritable(slot);
+      if (writable < 0) break;
+      free[(given + i) & mask] = slot;
+      slots[n + i] = slot;
+      token[n + i] = buffers.take(slot);
+      lengths[n + i] = writable;
+    }
+    this.#groupLeft -= i;
     this.#given = given + i;
     this.#lastUsed = (used + i) & 0xffff;
     return i;
@@ -373,7 +401,8 @@ export class SplitDriver implements DriverQueue {
   }
 
   #start(index: number): void {
-    for (let i = 0; i < this.size; i++) this.#free[i] = i;
+    // in order, descriptors are taken in the order of the available ring's places, wherever that begins
+    for (let i = 0; i < this.size; i++) this.#free[i] = (index + i) & this.#mask;
     this.#taken = 0;
     this.#given = this.size;
     this.#violation = 0;

@@ -29,6 +29,12 @@ describe('saved and restored positions', () => {
     expect(next.device.saveBase()).toBe((base + 20) & 0xffff);
   });
 
+  it('split, in order: descriptors go on with the available ring, as if they had never stopped', () => {
+    const ring = new RawRing('split', 8, { inOrder: true });
+    ring.driver.restoreBase(13 | (13 << 16));
+    expect([0, 1, 2, 3].map(() => ring.driver.addOne(GUEST, 4, false, 0))).toEqual([5, 6, 7, 0]);
+  });
+
   it.each([7, 8, 13])(
     'packed ring of 8 after %i buffers: slots and wrap counters of both positions',
     (count) => {
