@@ -20,7 +20,10 @@ const NUM_BUFFERS_AT = 10;
 /** Frames of one poll: struct of arrays, filled again by the next. */
 export class FrameBatch {
   count = 0;
-  /** Where the frame's buffers begin in `buffer`, and how many there are. */
+  /**
+   * Where the frame's buffers begin in `buffer`, and how many there are. While `isPlain`, frame f has the buffer of the
+   * same number, and these arrays say so without having been written.
+   */
   readonly first: Uint32Array;
   readonly parts: Uint32Array;
   /** Bytes of the frame, without the header. */
@@ -28,6 +31,7 @@ export class FrameBatch {
   /** Buffers in the order in which they were used, and the bytes written to each, the first one's header included. */
   readonly buffer: Uint32Array;
   readonly written: Uint32Array;
+  isPlain = true;
 
   constructor(frames: number, buffers: number) {
     this.first = new Uint32Array(frames);
@@ -35,6 +39,18 @@ export class FrameBatch {
     this.length = new Uint32Array(frames);
     this.buffer = new Uint32Array(buffers);
     this.written = new Uint32Array(buffers);
+    this.#makePlain();
+  }
+
+  clear(): void {
+    this.count = 0;
+    if (!this.isPlain) this.#makePlain();
+  }
+
+  #makePlain(): void {
+    for (let f = 0; f < this.first.length; f++) this.first[f] = f;
+    this.parts.fill(1);
+    this.isPlain = true;
   }
 }
 
@@ -78,7 +94,7 @@ export class ReceiveSide {
   /** Takes what was used: at most a burst of buffers. Answers how many; their frames stand in `frames`. @hot */
   poll(): number {
     const frames = this.frames;
-    frames.count = 0;
+    frames.clear();
     const used = this.#used;
     const n = this.ring.queue.popUsed(used, used.capacity);
     if (n === 0) return 0;
@@ -92,7 +108,7 @@ export class ReceiveSide {
 
   /** One buffer, one frame. Answers the bytes of all. */
   #single(n: number): number {
-    const { first, parts, length, buffer, written } = this.frames;
+    const { length, buffer, written } = this.frames;
     const { token, length: usedLength } = this.#used;
     const header = this.#headerBytes;
     let count = 0;
@@ -105,8 +121,6 @@ export class ReceiveSide {
       }
       buffer[count] = token[i];
       written[count] = usedLength[i];
-      first[count] = count;
-      parts[count] = 1;
       length[count] = frame;
       bytes += frame;
       count++;
@@ -117,21 +131,46 @@ export class ReceiveSide {
 
   /** num_buffers of the header says how many buffers a frame has (virtio 1.3, 5.1.6.4). Answers the bytes of all. */
   #merge(n: number): number {
+    const { length, buffer, written } = this.frames;
+    const { token, length: usedLength } = this.#used;
+    const { frameOffset } = this.buffers;
+    const numBuffersAt = NUM_BUFFERS_AT - this.#headerBytes;
+    const header = this.#headerBytes;
+    const u16 = this.#u16;
+    let bytes = 0;
+    let i = 0;
+    if (this.#openNeeds === 0) {
+      for (; i < n; i++) {
+        const frame = usedLength[i] - header;
+        const numBuffers = u16[(frameOffset[token[i]] + numBuffersAt) >>> 1];
+        if (numBuffers !== 1 || frame < MIN_FRAME_BYTES) break;
+        buffer[i] = token[i];
+        written[i] = usedLength[i];
+        length[i] = frame;
+        bytes += frame;
+      }
+      this.frames.count = i;
+    }
+    return i === n ? bytes : bytes + this.#mergeFrom(i, n);
+  }
+
+  /** The same from used buffer `from` on, which are not all frames by themselves. */
+  #mergeFrom(from: number, n: number): number {
     const { buffer, written } = this.frames;
     const { token, length: usedLength } = this.#used;
     const { frameOffset } = this.buffers;
     const header = this.#headerBytes;
-    const u16 = this.#u16;
     const mostParts = this.ring.plan.size;
+    this.frames.isPlain = false;
     if (this.#openFirst > 0) this.#moveOpen();
-    let end = this.#openEnd;
-    let start = this.#openFirst;
+    let end = this.#openNeeds === 0 ? from : this.#openEnd;
+    let start = 0;
     let needs = this.#openNeeds;
     let length = this.#openLength;
     let bytes = 0;
-    for (let i = 0; i < n; i++) {
+    for (let i = from; i < n; i++) {
       if (needs === 0) {
-        needs = u16[(frameOffset[token[i]] - header + NUM_BUFFERS_AT) >>> 1];
+        needs = this.#u16[(frameOffset[token[i]] - header + NUM_BUFFERS_AT) >>> 1];
         if (needs === 0 || needs > mostParts || usedLength[i] < header) {
           this.#drop(token[i], DROP_MERGE);
           needs = 0;
@@ -208,15 +247,15 @@ export class ReceiveSide {
       const { frameGpa, frameBytes } = this.buffers;
       const header = this.#headerBytes;
       const bytes = frameBytes + header;
-      if (this.#mergeable) {
+      if (this.frames.isPlain) {
+        for (let i = 0; i < count; i++) queue.addOne(frameGpa[buffer[i]] - header, bytes, true, buffer[i]);
+      } else {
         for (let f = 0; f < count; f++) {
           const end = first[f] + parts[f];
           for (let i = first[f]; i < end; i++) {
             queue.addOne(frameGpa[buffer[i]] - header, bytes, true, buffer[i]);
           }
         }
-      } else {
-        for (let i = 0; i < count; i++) queue.addOne(frameGpa[buffer[i]] - header, bytes, true, buffer[i]);
       }
       this.frames.count = 0;
     }
