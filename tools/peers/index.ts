@@ -1,7 +1,8 @@
 export { Cleanup, type Stoppable } from './cleanup.ts';
 export type { GuestResult } from './guest-console.ts';
+export { differingPages, guestMemory } from './guest-memory.ts';
 export { ensureHugePages, type HugePages, hugePages } from './hugepages.ts';
-export { arrived, fileAddress, type MigrationStatus, migrateTo } from './migration.ts';
+export { arrived, fileAddress, limitMigration, type MigrationStatus, migrateTo } from './migration.ts';
 export { type NetVhostOptions, netVhost } from './net-vhost.ts';
 export { Network, type NetworkResult } from './network.ts';
 export { OvsDpdk, type OvsDpdkOptions, type OvsPortStats, ovsDpdk } from './ovs-dpdk.ts';

@@ -18,6 +18,11 @@ export function fileAddress(path: string): { readonly save: string; readonly res
   return { save: `exec:cat > '${path}'`, restore: `exec:cat '${path}'` };
 }
 
+/** Limits how fast a machine's memory is moved, so that there is time for it to change meanwhile. */
+export async function limitMigration(qemu: Qemu, bytesPerS: number): Promise<void> {
+  await qemu.qmp.execute('migrate-set-parameters', { 'max-bandwidth': bytesPerS });
+}
+
 /**
  * Migrates a running machine to an address, such as `unix:PATH` on which another QEMU waits, and resolves when it has
  * been moved: this machine is then paused for good. Rejects with QEMU's reason when it fails.
@@ -35,10 +40,10 @@ export async function migrateTo(qemu: Qemu, address: string): Promise<MigrationS
   }
 }
 
-/** Waits until a machine that was started with `incoming` has arrived and runs. */
+/** Waits until a machine that was started with `incoming` has arrived: it runs, or is paused when that was asked for. */
 export async function arrived(qemu: Qemu): Promise<void> {
   await qemu.process.waitUntil(
-    async () => ((await qemu.qmp.execute('query-status')) as { status: string }).status === 'running',
+    async () => ((await qemu.qmp.execute('query-status')) as { status: string }).status !== 'inmigrate',
     'the machine has arrived',
     TIMEOUT_MS,
   );

@@ -19,6 +19,8 @@ export interface QemuLinuxOptions {
   readonly files?: Readonly<Record<string, Uint8Array>>;
   /** Does not boot but waits for a migration from this address, such as `unix:PATH` or `exec:cat FILE`. */
   readonly incoming?: string;
+  /** Stays paused when it has arrived; `resume()` lets it run. */
+  readonly paused?: boolean;
   /** More of QEMU's options. */
   readonly extra?: readonly string[];
 }
@@ -35,6 +37,8 @@ export interface LinuxGuest {
   output(): string;
   /** Waits until the guest obeys commands: for one that did not boot here, when it has arrived. */
   ready(): Promise<void>;
+  /** Lets a machine run that has arrived paused. */
+  resume(): Promise<void>;
   /** Kills the machine at once, as a crash would. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -69,12 +73,13 @@ export async function qemuLinux(options: QemuLinuxOptions): Promise<LinuxGuest> 
         `unix:${consolePath},server=on,wait=off`,
         '-no-reboot',
         ...(options.incoming === undefined ? [] : ['-incoming', options.incoming]),
+        ...(options.paused === true ? ['-S'] : []),
         ...(options.extra ?? []),
       ],
     },
     folder,
   );
-  const guest = new Guest(qemu, consolePath, options.incoming !== undefined);
+  const guest = new Guest(qemu, consolePath, options);
   try {
     if (options.incoming === undefined && options.netdevs.every(({ server }) => server !== true)) {
       await guest.ready();
@@ -90,12 +95,14 @@ class Guest implements LinuxGuest {
   readonly qemu: Qemu;
   readonly #consolePath: string;
   readonly #arrives: boolean;
+  #isPaused: boolean;
   #console: GuestConsole | null = null;
 
-  constructor(qemu: Qemu, consolePath: string, arrives: boolean) {
+  constructor(qemu: Qemu, consolePath: string, { incoming, paused }: QemuLinuxOptions) {
     this.qemu = qemu;
     this.#consolePath = consolePath;
-    this.#arrives = arrives;
+    this.#arrives = incoming !== undefined;
+    this.#isPaused = paused === true;
   }
 
   get pid(): number {
@@ -108,7 +115,7 @@ class Guest implements LinuxGuest {
     await this.qemu.ready();
     if (this.#arrives) {
       await arrived(this.qemu);
-      await this.must('true');
+      if (!this.#isPaused) await this.must('true');
       return;
     }
     try {
@@ -116,6 +123,12 @@ class Guest implements LinuxGuest {
     } catch (error) {
       throw this.qemu.process.error((error as Error).message);
     }
+  }
+
+  async resume(): Promise<void> {
+    await this.qemu.qmp.execute('cont');
+    this.#isPaused = false;
+    await this.must('true');
   }
 
   run(command: string, timeoutMs?: number): Promise<GuestResult> {

@@ -16,18 +16,21 @@ export interface VhostlabBackendOptions {
   readonly network?: PeerCommand['network'];
   /** More options of the command. */
   readonly extra?: readonly string[];
+  /** A module that every thread of it loads first: how a test breaks it on purpose. */
+  readonly preload?: string;
 }
 
 /** Starts a command of `vhostlab` in a process of its own. */
 export function vhostlab(
   name: string,
   args: readonly string[],
-  network?: PeerCommand['network'],
+  options: Pick<VhostlabBackendOptions, 'network' | 'preload'> = {},
 ): Promise<PeerProcess> {
+  const { network, preload } = options;
   return PeerProcess.start({
     name,
     program: process.execPath,
-    args: [VHOSTLAB, ...args],
+    args: [...(preload === undefined ? [] : ['--import', preload]), VHOSTLAB, ...args],
     ...(network === undefined ? {} : { network }),
   });
 }
@@ -50,7 +53,7 @@ export async function vhostlabBackend(options: VhostlabBackendOptions): Promise<
       ...(options.client === true ? ['--client'] : []),
       ...(options.extra ?? []),
     ],
-    options.network,
+    options,
   );
   if (options.client === true) return backend;
   try {
