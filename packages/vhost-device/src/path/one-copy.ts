@@ -2,6 +2,7 @@ import type { Arena } from '@vhostlab/memory';
 import { GSO_ECN, type HeaderFields, NO_OFFLOAD } from '@vhostlab/virtio-net';
 import { BATCH_FRAMES } from '../frames/frame-batch.ts';
 import { COUNTER } from '../stats/queue-counters.ts';
+import { BurstTimer } from './burst-timer.ts';
 import type { ReceivePath } from './receive-path.ts';
 import { swapMacsAt } from './swap-macs.ts';
 import type { TransmitPath } from './transmit-path.ts';
@@ -21,6 +22,7 @@ export class OneCopy {
   readonly #frames = new Uint32Array(BATCH_FRAMES);
   readonly #length = new Uint32Array(BATCH_FRAMES);
   readonly #fields: HeaderFields = { ...NO_OFFLOAD };
+  readonly #timer: BurstTimer;
 
   /** `swaps`: source and destination address of every frame are exchanged, where it arrives. */
   constructor(arena: Arena, from: TransmitPath, to: ReceivePath, swaps: boolean) {
@@ -28,6 +30,7 @@ export class OneCopy {
     this.#from = from;
     this.#to = to;
     this.#swaps = swaps;
+    this.#timer = new BurstTimer(from.ring.counters);
   }
 
   /**
@@ -35,6 +38,14 @@ export class OneCopy {
    * fast kind, and nothing was moved. @hot
    */
   turn(max: number): number {
+    if (!this.#timer.isDue()) return this.#turn(max);
+    const begin = this.#timer.begin();
+    const moved = this.#turn(max);
+    this.#timer.end(begin, moved);
+    return moved;
+  }
+
+  #turn(max: number): number {
     const from = this.#from;
     const to = this.#to;
     if (!from.ring.isPlain || !to.ring.isPlain) return NEEDS_BATCH;

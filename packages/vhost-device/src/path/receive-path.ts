@@ -13,6 +13,8 @@ import { PlainBurst, type PlainRing } from '@vhostlab/virtqueue';
 import { BATCH_FRAMES, type FrameBatch } from '../frames/frame-batch.ts';
 import type { ReceiveRing } from '../rings/receive-ring.ts';
 import type { Ring } from '../rings/ring.ts';
+import { COUNTER } from '../stats/queue-counters.ts';
+import { BurstTimer } from './burst-timer.ts';
 import { plainRing } from './plain-ring.ts';
 
 /** The last word of a header of 12 bytes without offloads: csum_offset 0, num_buffers 1. */
@@ -36,6 +38,7 @@ export class ReceivePath {
   /** Where frames of a burst begin, and the bytes written into their buffers. */
   readonly #to = new Uint32Array(BATCH_FRAMES);
   readonly #written = new Uint32Array(BATCH_FRAMES);
+  readonly #timer: BurstTimer;
 
   constructor(careful: ReceiveRing, features: FeatureSet, arena: Arena) {
     const { ring } = careful;
@@ -44,6 +47,7 @@ export class ReceivePath {
     this.rules = receiveRules(features);
     this.#careful = careful;
     this.#arena = arena;
+    this.#timer = new BurstTimer(ring.counters);
     this.#plain = plainRing(arena, ring.queue, ring.memory.space, ring.place, {
       writable: true,
       minBytes: this.headerBytes,
@@ -58,6 +62,14 @@ export class ReceivePath {
 
   /** Puts the frames of `batch` into buffers of the guest, drops those without room, and answers how many went in. @hot */
   enqueue(batch: FrameBatch): number {
+    if (!this.#timer.isDue()) return this.#enqueue(batch);
+    const begin = this.#timer.begin();
+    const placed = this.#enqueue(batch);
+    this.#timer.end(begin, placed);
+    return placed;
+  }
+
+  #enqueue(batch: FrameBatch): number {
     const { ring } = this;
     if (!ring.isPlain) return this.#careful.enqueue(batch, 0);
     const found = this.peek(batch.count);
@@ -153,6 +165,9 @@ export class ReceivePath {
     const { ring } = this;
     this.#plain.finishWritten(this.burst, count, this.#written);
     ring.callIfWanted();
+    const { counters } = ring;
+    counters[COUNTER.fast_bursts]++;
+    counters[COUNTER.seen] += this.burst.visible;
     ring.countBurst(count, bytes);
   }
 }

@@ -17,6 +17,7 @@ import { BATCH_FRAMES, type FrameBatch } from '../frames/frame-batch.ts';
 import type { Ring } from '../rings/ring.ts';
 import type { TransmitRing } from '../rings/transmit-ring.ts';
 import { COUNTER } from '../stats/queue-counters.ts';
+import { BurstTimer } from './burst-timer.ts';
 import { plainRing } from './plain-ring.ts';
 
 const ETHERNET_BYTES = 14;
@@ -38,6 +39,7 @@ export class TransmitPath {
   readonly #plain: PlainRing;
   readonly #rules: HeaderRules;
   readonly #fields: HeaderFields = { ...NO_OFFLOAD };
+  readonly #timer: BurstTimer;
 
   /** `frameBytes`: longest frame that goes the fast way; no batch has less room. */
   constructor(careful: TransmitRing, features: FeatureSet, arena: Arena, frameBytes: number) {
@@ -47,6 +49,7 @@ export class TransmitPath {
     this.#careful = careful;
     this.#arena = arena;
     this.#rules = transmitRules(features);
+    this.#timer = new BurstTimer(ring.counters);
     this.mayOffload = this.#rules.csum || this.#rules.gsoTypes !== 0;
     this.#plain = plainRing(arena, ring.queue, ring.memory.space, ring.place, {
       writable: false,
@@ -60,6 +63,14 @@ export class TransmitPath {
    * taken: more than `batch.count` when some held no frame that can be carried. @hot
    */
   dequeue(batch: FrameBatch, max: number): number {
+    if (!this.#timer.isDue()) return this.#dequeue(batch, max);
+    const begin = this.#timer.begin();
+    const taken = this.#dequeue(batch, max);
+    this.#timer.end(begin, taken);
+    return taken;
+  }
+
+  #dequeue(batch: FrameBatch, max: number): number {
     const { ring } = this;
     if (!ring.isPlain) return this.#careful.dequeue(batch, max);
     const found = this.peek(max);
@@ -89,7 +100,10 @@ export class TransmitPath {
     const { ring } = this;
     this.#plain.finishRead(this.burst, count);
     ring.callIfWanted();
-    ring.counters[COUNTER.polls]++;
+    const { counters } = ring;
+    counters[COUNTER.polls]++;
+    counters[COUNTER.fast_bursts]++;
+    counters[COUNTER.seen] += this.burst.visible;
     ring.countBurst(count, bytes);
   }
 

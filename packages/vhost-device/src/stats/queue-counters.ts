@@ -29,6 +29,13 @@ export const QUEUE_COUNTERS = [
   ['drop_disabled', 'frames of a ring that is not enabled'],
   ['drop_stopped', 'frames for a ring that is not started or not enabled'],
   ['violations', 'times the ring was broken by the driver'],
+  [
+    'seen',
+    'buffers that were in the ring when bursts of the fast path were taken (packed: as far as a burst)',
+  ],
+  ['fast_bursts', 'bursts of the fast path'],
+  ['timed_ns', 'nanoseconds that every 64th look took which found something'],
+  ['timed_frames', 'frames of those'],
 ] as const;
 
 export type QueueCounter = (typeof QUEUE_COUNTERS)[number][0];
