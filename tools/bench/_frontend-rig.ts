@@ -214,7 +214,6 @@ async function window<T>(
   }
 }
 
-/** Stops a pair until its first window. */
-export function delay(ms: number): Promise<void> {
+function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
