@@ -1,10 +1,10 @@
 import { monotonicMs } from '@vhostlab/host';
 import { COUNTER } from '../stats/queue-counters.ts';
 
-const EVERY = 64;
+const EVERY = 256;
 const NS_PER_MS = 1e6;
 
-/** Measures every 64th look at a ring, so that what a packet costs can be told without slowing it down. */
+/** Measures every 256th look at a ring, so that what a packet costs can be told without slowing it down. */
 export class BurstTimer {
   readonly #counters: Float64Array;
   #left = EVERY;

@@ -34,7 +34,7 @@ export const QUEUE_COUNTERS = [
     'buffers that were in the ring when bursts of the fast path were taken (packed: as far as a burst)',
   ],
   ['fast_bursts', 'bursts of the fast path'],
-  ['timed_ns', 'nanoseconds that every 64th look took which found something'],
+  ['timed_ns', 'nanoseconds that every 256th look took which found something'],
   ['timed_frames', 'frames of those'],
 ] as const;
 
