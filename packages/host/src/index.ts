@@ -4,6 +4,15 @@ export { type Child, type ChildExit, type ChildOptions, startChild } from './chi
 export { monotonicMs, monotonicNs, sleep, wallClockMs, within } from './clock.ts';
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
 export { closeAll, type Descriptor, Fd, openDescriptors } from './fd.ts';
+export {
+  isEventFd,
+  isNonBlocking,
+  type ProcessDescriptor,
+  type ProcessMapping,
+  processDescriptor,
+  processDescriptors,
+  processMappings,
+} from './fd-status.ts';
 export { createFile, fileProblem, readFileBytes } from './file.ts';
 export { errnoName, HostError } from './host-error.ts';
 export { attachArena, type MapFileOptions, MappedArena, reserveArena } from './mapped-arena.ts';
