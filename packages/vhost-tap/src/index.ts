@@ -1,3 +1,6 @@
+export { FlowChecker, type FlowResult } from './flow/flow-checker.ts';
+export { FLOW_RULES, type FlowRuleCode, type FlowViolation, type Sender } from './flow/rules.ts';
+export { type InjectRule, parseInjectRule } from './inject/rule.ts';
 export { createRingObserver } from './observe/ring-observer.ts';
 export type { ObserverTotals, RingObserver, RingSample } from './observe/ring-sample.ts';
 export {
@@ -15,3 +18,7 @@ export {
   type RingRuleCode,
   type RingViolation,
 } from './observe/rules.ts';
+export { checkTapOptions, DEFAULT_TAP_OPTIONS, MAX_SAMPLE_HZ, type TapOptions } from './tap/options.ts';
+export type { RingTotals } from './tap/ring-set.ts';
+export { startTap, type Tap, type TapSummary } from './tap/tap.ts';
+export type { ViolationCount } from './tap/violation-counts.ts';

@@ -6,7 +6,7 @@ const MAX_PER_SAMPLE = 16;
 
 /** What observers of both formats keep: the sample of now, totals, and that a lasting condition is said once. */
 export class Findings {
-  readonly sample: RingSample = emptySample();
+  readonly sample: RingSample;
   readonly totals: ObserverTotals = {
     samples: 0,
     availSteps: 0,
@@ -20,8 +20,9 @@ export class Findings {
   readonly #queue: number;
   readonly #lasting = new Set<string>();
 
-  constructor(queue: number) {
+  constructor(queue: number, isPacked: boolean) {
     this.#queue = queue;
+    this.sample = emptySample(isPacked);
   }
 
   begin(): void {

@@ -39,7 +39,7 @@ export class PackedObserver implements RingObserver {
     this.#ring = ring;
     this.#limits = limits;
     this.#u32 = arena.u32;
-    this.#findings = new Findings(ring.queue);
+    this.#findings = new Findings(ring.queue, true);
     this.#scan = new PackedScan(arena, ring);
     const order = new OrderEvidence(ring.features.has('IN_ORDER'));
     this.#entries = new PackedEntries(arena, ring, this.#findings, order);

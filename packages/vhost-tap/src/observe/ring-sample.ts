@@ -2,6 +2,7 @@ import type { RingViolation } from './rules.ts';
 
 /** What one look at a ring has shown. One object per observer, filled again by every sample. */
 export interface RingSample {
+  readonly isPacked: boolean;
   /**
    * Place of the driver and of the device. Split: the two indices, 0 to 65535. Packed: bits 0 to 14 the next descriptor,
    * bit 15 its wrap counter; the device's is -1 while it cannot be told.
@@ -32,8 +33,9 @@ export interface RingSample {
 }
 
 /** A sample of nothing. */
-export function emptySample(): RingSample {
+export function emptySample(isPacked: boolean): RingSample {
   return {
+    isPacked,
     avail: -1,
     used: -1,
     availSteps: 0,

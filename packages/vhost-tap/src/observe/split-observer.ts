@@ -58,7 +58,7 @@ export class SplitObserver implements RingObserver {
     this.#availWord = ring.driverOffset >>> 1;
     this.#usedWord = ring.deviceOffset >>> 1;
     this.#hasEvents = ring.features.has('EVENT_IDX');
-    this.#findings = new Findings(ring.queue);
+    this.#findings = new Findings(ring.queue, false);
     const order = new OrderEvidence(ring.features.has('IN_ORDER'));
     this.#entries = new SplitEntries(arena, ring, this.#findings, order, limits.maxEntries);
     this.#chains = new SplitChains(arena, memory, ring, this.#findings, this.#entries, order, limits, sink);
