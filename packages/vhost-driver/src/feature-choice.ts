@@ -27,5 +27,14 @@ export function chooseFeatures(offer: FeatureSet, settings: Settings): FeatureSe
   if (settings.txLayout === 'indirect' && !accepted.has('INDIRECT_DESC')) {
     return 'the back end does not offer VIRTIO_F_INDIRECT_DESC: use another layout with it';
   }
+  const { workload } = settings;
+  const traffic = 'traffic' in workload ? workload.traffic : undefined;
+  const segmentation = traffic?.ipVersion === 6 ? 'HOST_TSO6' : 'HOST_TSO4';
+  if (traffic?.gso === true && !accepted.has(segmentation)) {
+    return `the back end does not offer VIRTIO_NET_F_${segmentation}, which segments of 64 KB need`;
+  }
+  if (traffic?.checksumOffload === true && !accepted.has('CSUM')) {
+    return 'the back end does not offer VIRTIO_NET_F_CSUM, which frames without checksums need';
+  }
   return accepted;
 }

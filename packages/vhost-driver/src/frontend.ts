@@ -137,10 +137,11 @@ class DriverFrontend implements Frontend {
   }
 
   #open(socket: HostSocket): FrontendSession {
-    const { replyTimeoutMs } = this.#settings;
+    const { replyTimeoutMs, observer } = this.#settings;
     return new FrontendSession(socket, {
       features: wantedFeatures(this.#settings).toBigInt(),
       timeoutMs: replyTimeoutMs,
+      observer,
       makeChannel: () => {
         const [near, far] = UnixSocket.pair();
         return { near: new HostSocket(near, this.#reactor), far: far.fd };

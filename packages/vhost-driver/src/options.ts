@@ -1,3 +1,4 @@
+import type { FrontendObserver } from '@vhostlab/vhost-user';
 import { queueSizeProblem, type RingFormat } from '@vhostlab/virtqueue';
 import type { TrafficSpec } from '@vhostlab/workload';
 import { FrontendError } from './errors.ts';
@@ -81,6 +82,8 @@ export interface FrontendOptions {
   readonly burst?: number;
   /** Writes every received frame into this pcapng file. */
   readonly writePcap?: string;
+  /** Told of every message of every session. */
+  readonly observer?: FrontendObserver;
   /** Told of what happens between the driver and its back end, in order. */
   readonly onEvent?: (event: FrontendEvent) => void;
 }
@@ -107,10 +110,12 @@ export type FrontendEvent =
   | { readonly kind: 'broken'; readonly queue: number; readonly violation: string };
 
 /** Options with every default filled in. */
-export interface Settings extends Required<Omit<FrontendOptions, 'featureMask' | 'writePcap' | 'features'>> {
+export interface Settings
+  extends Required<Omit<FrontendOptions, 'featureMask' | 'writePcap' | 'features' | 'observer'>> {
   readonly features: Required<FeatureWishes>;
   readonly featureMask: bigint;
   readonly writePcap: string | undefined;
+  readonly observer: FrontendObserver;
 }
 
 /** Traffic of as many flows as there are queue pairs, unless it says how many. */
@@ -155,6 +160,7 @@ export function settingsOf(options: FrontendOptions): Settings {
     wait: options.wait ?? 'poll',
     burst: options.burst ?? 64,
     writePcap: options.writePcap,
+    observer: options.observer ?? {},
     onEvent: options.onEvent ?? (() => undefined),
   };
   check(settings);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDescriptors } from '@vhostlab/host';
+import { openDescriptors, UnixListener, type UnixSocket } from '@vhostlab/host';
 import { type Backend, DEFAULT_BACKEND_OPTIONS, startBackend } from '@vhostlab/vhost-device';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Frontend, type FrontendEvent, type FrontendOptions, startFrontend } from '../src/index.ts';
@@ -9,6 +9,7 @@ import { type Frontend, type FrontendEvent, type FrontendOptions, startFrontend 
 const MIB = 2 ** 20;
 const folder = mkdtempSync(join(tmpdir(), 'vhostlab-driver-'));
 const path = join(folder, 'echo.sock');
+const POLL = { interval: 2, timeout: 20_000 };
 const QUIET = { line: () => undefined, messages: false };
 const TRAFFIC = { kind: 'udp', size: '64', flows: 4, lineBps: 25e9, seed: 7 } as const;
 
@@ -39,8 +40,10 @@ function start(options: Partial<FrontendOptions>): Promise<Frontend> {
 
 /** The other side closes its ends in its own time. */
 async function noneLeft(before: number): Promise<void> {
-  await expect.poll(openDescriptors, { interval: 2, timeout: 20_000 }).toBeLessThanOrEqual(before);
+  await expect.poll(openDescriptors, POLL).toBeLessThanOrEqual(before);
 }
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a front end at our own back end', () => {
   let backend: Backend;
@@ -51,7 +54,6 @@ describe('a front end at our own back end', () => {
 
   afterAll(async () => {
     await backend.stop();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   it.each([
@@ -101,7 +103,7 @@ describe('a front end at our own back end', () => {
     tx.available(0, 9);
     tx.availableIndex(1);
     tx.kick();
-    await expect.poll(() => [rx.usedIndex, tx.usedIndex], { interval: 2, timeout: 20_000 }).toEqual([1, 1]);
+    await expect.poll(() => [rx.usedIndex, tx.usedIndex], POLL).toEqual([1, 1]);
     expect(rx.used(0)).toEqual({ id: 5, length: 72 });
     expect(tx.used(0)).toMatchObject({ id: 9 });
     expect(u8.slice(offset + 12, offset + 72).every((byte) => byte === 0xab)).toBe(true);
@@ -116,6 +118,36 @@ describe('a front end at our own back end', () => {
     );
     await expect(start({ memoryBytes: MIB, queueSize: 1024 })).rejects.toThrow('guest memory is too small');
     await expect(start({ queueSize: 100 })).rejects.toThrow('not a power of two');
+    await noneLeft(before);
+  });
+});
+
+describe('a front end at a back end that makes no sense (bad input 33)', () => {
+  /** Answers to the first request: header words and payload. */
+  it.each([
+    ['nothing, and the connection ends', undefined],
+    ['another request', [2, 5, 8, 0, 0]],
+    ['no reply bit', [1, 1, 8, 0, 0]],
+    ['too little', [1, 5, 4, 0]],
+    ['far too much', [1, 5, 0xffffffff]],
+  ])('gives up in one sentence, and leaves nothing open: %s', async (_, words) => {
+    const before = openDescriptors();
+    const socketPath = join(folder, 'odd.sock');
+    const listener = UnixListener.listen(socketPath);
+    const starting = start({ socketPath, replyTimeoutMs: 5000 });
+    starting.catch(() => undefined);
+    let peer: UnixSocket | undefined;
+    await expect
+      .poll(() => {
+        peer ??= listener.accept();
+        return peer?.receive(new Uint8Array(64));
+      }, POLL)
+      .toMatchObject({ bytes: 12 });
+    if (words !== undefined) peer!.send(new Uint8Array(Uint32Array.from(words).buffer));
+    else peer!.close();
+    await expect(starting).rejects.toThrow(/^the back end failed: GET_FEATURES: /);
+    peer!.close();
+    listener.close();
     await noneLeft(before);
   });
 });
