@@ -2,6 +2,7 @@ import { type Arena, FAULT_UNMAPPED } from '@vhostlab/memory';
 import {
   completeChecksum,
   type FeatureSet,
+  GSO_ECN,
   HDR_F_NEEDS_CSUM,
   type HeaderBytes,
   type HeaderRules,
@@ -10,6 +11,7 @@ import {
   NO_OFFLOAD,
   RxMerge,
   receiveRules,
+  Segmenter,
   writeHeader,
 } from '@vhostlab/virtio-net';
 import { ChainBatch } from '@vhostlab/virtqueue';
@@ -21,6 +23,9 @@ import type { Ring } from './ring.ts';
 const SEGMENTS = BATCH_FRAMES * 20;
 /** Buffers that one frame may take: 64 KiB in buffers of 1.5 KiB. */
 const MAX_MERGED = 48;
+const HEADER_PLACE_BYTES = 64;
+/** Scratch memory of receive rings: a header, and the longest segment that a frame may be cut into. */
+export const RECEIVE_SCRATCH_BYTES = HEADER_PLACE_BYTES + 65_600;
 
 /** Puts frames into a receiveq of the guest. */
 export class ReceiveRing {
@@ -32,13 +37,18 @@ export class ReceiveRing {
   readonly #chains = new ChainBatch(BATCH_FRAMES, SEGMENTS);
   readonly #fields = { ...NO_OFFLOAD };
   readonly #header: number;
+  readonly #segment: number;
+  readonly #segmenter: Segmenter;
   readonly #onMiss: (iova: number, write: boolean) => void;
   /** Chains of the last pop: the next one to use, and how many there are. */
   #at = 0;
   #taken = 0;
   #pushed = 0;
+  /** Frames that went in, and their bytes. */
+  #placed = 0;
+  #bytes = 0;
 
-  /** `scratch`: arena offset of 64 bytes of its own. */
+  /** `scratch`: arena offset of RECEIVE_SCRATCH_BYTES, which rings of one thread may share. */
   constructor(
     ring: Ring,
     features: FeatureSet,
@@ -49,6 +59,8 @@ export class ReceiveRing {
     this.ring = ring;
     this.#arena = arena;
     this.#header = scratch;
+    this.#segment = scratch + HEADER_PLACE_BYTES;
+    this.#segmenter = new Segmenter(arena.u8);
     this.#headerBytes = headerBytes(features);
     this.#rules = receiveRules(features);
     this.#merge = new RxMerge(
@@ -67,7 +79,7 @@ export class ReceiveRing {
 
   /**
    * Puts the frames of `batch` from number `from` on into buffers of the guest, drops those without room, and answers how
-   * many went in.
+   * many went in; the segments of a frame that the guest does not take whole count each.
    */
   enqueue(batch: FrameBatch, from = 0): number {
     const { ring } = this;
@@ -79,17 +91,37 @@ export class ReceiveRing {
     this.#at = 0;
     this.#pushed = 0;
     this.#taken = this.#pop(batch.count - from);
-    let placed = 0;
-    let bytes = 0;
+    this.#placed = 0;
+    this.#bytes = 0;
     for (let i = from; i < batch.count; i++) {
-      if (!this.#fit(batch, i) || !this.#put(batch, i)) continue;
-      placed++;
-      bytes += batch.length[i];
+      const offset = batch.offset[i];
+      const length = batch.length[i];
+      if (this.#fit(batch, i)) this.#put(offset, length);
+      else this.#putSegments(offset, length);
     }
     if (this.#at < this.#taken) queue.unpop(this.#taken - this.#at);
     if (this.#pushed > 0) ring.publish();
-    if (placed > 0) ring.countBurst(placed, bytes);
-    return placed;
+    if (this.#placed > 0) ring.countBurst(this.#placed, this.#bytes);
+    return this.#placed;
+  }
+
+  /** Cuts a frame whose segmentation the guest does not take over, which `fit` has read, and puts its segments. */
+  #putSegments(offset: number, length: number): void {
+    const fields = this.#fields;
+    const segmenter = this.#segmenter;
+    if (segmenter.begin(offset, length, fields) === 0) {
+      this.ring.counters[COUNTER.drop_offload]++;
+      return;
+    }
+    Object.assign(fields, NO_OFFLOAD);
+    for (;;) {
+      const bytes = segmenter.next(this.#segment);
+      if (bytes === 0) return;
+      if (this.#put(this.#segment, bytes)) continue;
+      // a guest may ask for segments of one byte: none are made in vain
+      this.ring.counters[COUNTER.drop_no_buffer] += segmenter.count - segmenter.index;
+      return;
+    }
   }
 
   #pop(count: number): number {
@@ -97,10 +129,9 @@ export class ReceiveRing {
     return this.ring.memory.isTranslated ? this.#untilMiss(taken) : taken;
   }
 
-  /** Puts frame `i` into the next buffers; false when it was dropped (counted). */
-  #put(batch: FrameBatch, i: number): boolean {
+  /** Puts the frame of `length` bytes at arena offset `offset` into the next buffers, or drops it; false: they are all used. */
+  #put(offset: number, length: number): boolean {
     const { queue, counters } = this.ring;
-    const length = batch.length[i];
     for (let again = true; ; again = false) {
       const buffers = this.#merge.plan(length, this.#chains, this.#at, this.#taken - this.#at);
       const faulty = this.#faultBefore(buffers);
@@ -108,16 +139,16 @@ export class ReceiveRing {
         // what cannot be written goes back empty, with those before it
         counters[dropCounterOf(this.#chains.status[faulty])]++;
         while (this.#at <= faulty) this.#giveBack(0);
-        return false;
+        return true;
       }
       if (buffers > 0) {
-        this.#place(batch, i, buffers);
+        this.#place(offset, length, buffers);
         return true;
       }
       if (buffers !== MERGE_NEEDS_MORE) {
         counters[COUNTER.drop_too_long]++;
         this.#giveBack(0);
-        return false;
+        return true;
       }
       if (!again) {
         counters[COUNTER.drop_no_buffer]++;
@@ -138,11 +169,13 @@ export class ReceiveRing {
     return -1;
   }
 
-  #place(batch: FrameBatch, i: number, buffers: number): void {
+  #place(offset: number, length: number, buffers: number): void {
     const { memory } = this.ring;
     const chains = this.#chains;
     writeHeader(this.#arena.u8, this.#header, this.#headerBytes, this.#fields, buffers);
-    this.#merge.place(this.#arena, chains, this.#at, this.#header, batch.offset[i], batch.length[i]);
+    this.#merge.place(this.#arena, chains, this.#at, this.#header, offset, length);
+    this.#placed++;
+    this.#bytes += length;
     for (let b = 0; b < buffers; b++) {
       if (memory.isLogging) this.#log(this.#at, this.#merge.written[b]);
       this.#giveBack(this.#merge.written[b]);
@@ -167,7 +200,7 @@ export class ReceiveRing {
 
   /**
    * Makes the header of frame `i` one that the guest understands: a checksum that it would not complete is completed
-   * here. False when it cannot take the frame at all (counted).
+   * here. False when the frame has to be cut.
    */
   #fit(batch: FrameBatch, i: number): boolean {
     const fields = this.#fields;
@@ -184,11 +217,10 @@ export class ReceiveRing {
     fields.gsoSize = batch.gsoSize[i];
     fields.csumStart = batch.csumStart[i];
     fields.csumOffset = batch.csumOffset[i];
-    if (fields.gsoType !== 0 && (this.#rules.gsoTypes & (1 << (fields.gsoType & 31))) === 0) {
-      this.ring.counters[COUNTER.drop_offload]++;
-      return false;
-    }
-    if (!this.#rules.csum) {
+    const { csum, ecn, gsoTypes } = this.#rules;
+    if (fields.gsoType !== 0 && (gsoTypes & (1 << (fields.gsoType & 31))) === 0) return false;
+    if ((fields.gsoType & GSO_ECN) !== 0 && !ecn) return false;
+    if (!csum) {
       if ((fields.flags & HDR_F_NEEDS_CSUM) !== 0) {
         completeChecksum(this.#arena.u8, batch.offset[i], batch.length[i], fields);
       }

@@ -34,7 +34,7 @@ export class TransmitRing {
   readonly #onMiss: (iova: number, write: boolean) => void;
   #waitsForTranslation = -1;
 
-  /** `scratch`: arena offset of 64 bytes of its own. */
+  /** `scratch`: arena offset of 64 bytes, which rings of one thread may share. */
   constructor(
     ring: Ring,
     features: FeatureSet,

@@ -13,6 +13,8 @@ import type { QueuePair } from './queue-pair.ts';
 export interface DeviceSurroundings {
   readonly arena: Arena;
   readonly statistics: SharedStatistics;
+  /** Arena offset of RECEIVE_SCRATCH_BYTES, where headers and segments are put together. */
+  readonly scratch: number;
   /** The queue pairs of this device that belong to this worker. */
   readonly pairs: ReadonlyMap<number, QueuePair>;
   /** Rings came, went or changed their eventfds: who waits has to look again. */
@@ -31,18 +33,12 @@ export class DeviceWorker {
   readonly memory: GuestMemory;
   readonly #around: DeviceSurroundings;
   readonly #rings = new Map<number, StartedRing>();
-  /** Where headers are put together, one place per ring of the worker. */
-  readonly #scratch = new Map<number, number>();
   #features = FeatureSet.EMPTY;
 
   constructor(number: number, around: DeviceSurroundings) {
     this.number = number;
     this.#around = around;
     this.memory = new GuestMemory(around.arena);
-    for (const pair of around.pairs.keys()) {
-      this.#scratch.set(2 * pair, around.arena.alloc(64));
-      this.#scratch.set(2 * pair + 1, around.arena.alloc(64));
-    }
   }
 
   /** The started rings. */
@@ -154,8 +150,7 @@ export class DeviceWorker {
     const onMiss = (iova: number, write: boolean): void => {
       this.#around.note({ note: 'iotlb-miss', device: this.number, iova, write });
     };
-    const { arena } = this.#around;
-    const scratch = this.#scratch.get(index) as number;
+    const { arena, scratch } = this.#around;
     if (index % 2 === 0) {
       pair.attachReceive(
         ring && new ReceiveRing(ring, this.#features, arena, scratch, onMiss),

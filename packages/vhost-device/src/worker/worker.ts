@@ -3,6 +3,7 @@ import { Arena } from '@vhostlab/memory';
 import type { WorkerCommand, WorkerNote, WorkerOrder } from '../control/commands.ts';
 import { FrameBatch } from '../frames/frame-batch.ts';
 import { createPort } from '../ports/create-port.ts';
+import { RECEIVE_SCRATCH_BYTES } from '../rings/receive-ring.ts';
 import { COUNTER } from '../stats/queue-counters.ts';
 import { SharedStatistics } from '../stats/shared-statistics.ts';
 import { DeviceWorker } from './device-worker.ts';
@@ -43,6 +44,7 @@ export class Worker {
     const arena = new Arena(mapped.buffer).within(config.ownOffset, config.ownBytes);
     const statistics = new SharedStatistics(config.devices, 2 * config.queuePairs, config.statistics);
     const batch = new FrameBatch(arena, config.frameBytes);
+    const scratch = arena.alloc(RECEIVE_SCRATCH_BYTES);
     this.#devices = Array.from({ length: config.devices }, (_, device) => {
       const pairs = new Map<number, QueuePair>();
       for (let pair = config.worker; pair < config.queuePairs; pair += config.workers) {
@@ -55,6 +57,7 @@ export class Worker {
       return new DeviceWorker(device, {
         arena,
         statistics,
+        scratch,
         pairs,
         ringsChanged: () => {
           this.#isStale = true;

@@ -2,7 +2,7 @@ import { UsedBatch } from '@vhostlab/virtqueue';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NEEDS_BATCH } from '../../src/path/one-copy.ts';
-import { HIGH, KINDS, LOW, OWN_AT, OWN_END, PathRig, pattern, QUEUE_SIZE, REGION_BYTES } from './path-rig.ts';
+import { HIGH, KINDS, LOW, OWN_END, PathRig, pattern, QUEUE_SIZE, REGION_BYTES } from './path-rig.ts';
 
 const NEXT = 1;
 const WRITE = 2;
@@ -153,7 +153,7 @@ describe.each(KINDS)('a driver that breaks the rules, %s', (_, options) => {
         const rig = new PathRig({ ...options, features: [...options.features, 'MRG_RXBUF', 'EVENT_IDX'] });
         const forward = rig.oneCopy(true);
         const { arena, batch } = rig;
-        const ours = Buffer.from(arena.u8.slice(OWN_AT + 64 + batch.strideBytes * 64, OWN_END));
+        const ours = Buffer.from(arena.u8.slice(rig.quietAt, OWN_END));
         for (const scribbles of turns) {
           for (let i = 0; i < 8; i++) {
             if (rig.tx.freeSlots > 0) rig.tx.addOne(LOW + 4096 * i, 60 + i, false, i);
@@ -169,9 +169,7 @@ describe.each(KINDS)('a driver that breaks the rules, %s', (_, options) => {
           rig.tx.popUsed(used, 64);
           rig.rx.popUsed(used, 64);
         }
-        expect(Buffer.compare(arena.u8.subarray(OWN_AT + 64 + batch.strideBytes * 64, OWN_END), ours)).toBe(
-          0,
-        );
+        expect(Buffer.compare(arena.u8.subarray(rig.quietAt, OWN_END), ours)).toBe(0);
         for (const path of [rig.transmit, rig.receive]) {
           const { queue } = path.ring;
           expect(queue.counters.violations).toBe(queue.violation === 0 ? 0 : 1);

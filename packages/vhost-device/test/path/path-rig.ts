@@ -13,7 +13,7 @@ import { OneCopy } from '../../src/path/one-copy.ts';
 import { ReceivePath } from '../../src/path/receive-path.ts';
 import { TransmitPath } from '../../src/path/transmit-path.ts';
 import { GuestMemory } from '../../src/rings/guest-memory.ts';
-import { ReceiveRing } from '../../src/rings/receive-ring.ts';
+import { RECEIVE_SCRATCH_BYTES, ReceiveRing } from '../../src/rings/receive-ring.ts';
 import { Ring } from '../../src/rings/ring.ts';
 import { TransmitRing } from '../../src/rings/transmit-ring.ts';
 import { QUEUE_COUNTERS, type QueueCounter } from '../../src/stats/queue-counters.ts';
@@ -29,7 +29,7 @@ const HIGH_AT = 0xb_0000;
 /** Guest address of the indirect tables of both queues; in the arena they are in the low region. */
 const TABLES = LOW + REGION_BYTES - 2 * QUEUE_SIZE * 64;
 /** From here on the arena is the device's own. */
-export const OWN_AT = 0x12_0000;
+const OWN_AT = 0x12_0000;
 const ARENA_BYTES = 0x18_0000;
 export const OWN_END = ARENA_BYTES;
 
@@ -52,6 +52,8 @@ export class PathRig {
   readonly receive: ReceivePath;
   readonly transmit: TransmitPath;
   readonly batch: FrameBatch;
+  /** From here to the end of the arena nothing is ever written. */
+  readonly quietAt: number;
   readonly #counters = [0, 1].map(() => new Float64Array(QUEUE_COUNTERS.length));
   readonly #format: RingFormat;
 
@@ -78,9 +80,11 @@ export class PathRig {
     });
     const own = arena.within(OWN_AT, ARENA_BYTES - OWN_AT);
     this.batch = new FrameBatch(own, FRAME_BYTES);
-    const receive = new ReceiveRing(this.#ring(0), this.features, arena, own.alloc(64), NO_MISS);
+    const scratch = own.alloc(RECEIVE_SCRATCH_BYTES);
+    this.quietAt = scratch + RECEIVE_SCRATCH_BYTES;
+    const receive = new ReceiveRing(this.#ring(0), this.features, arena, scratch, NO_MISS);
     this.receive = new ReceivePath(receive, this.features, arena);
-    const transmit = new TransmitRing(this.#ring(1), this.features, arena, own.alloc(64), NO_MISS);
+    const transmit = new TransmitRing(this.#ring(1), this.features, arena, scratch, NO_MISS);
     this.transmit = new TransmitPath(transmit, this.features, arena, FRAME_BYTES);
   }
 

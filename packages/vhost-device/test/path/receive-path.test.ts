@@ -1,3 +1,5 @@
+import { build, DecodedHeaders, decodeInto } from '@vhostlab/packet';
+import { NO_OFFLOAD, requestSegmentation, transportChecksumOk } from '@vhostlab/virtio-net';
 import { SegmentList, UsedBatch } from '@vhostlab/virtqueue';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -118,7 +120,7 @@ describe.each(KINDS)('enqueue, %s', (_, options) => {
     }
   });
 
-  it('an offload that the guest takes stands in its header; one that it does not is completed, or costs the frame', () => {
+  it('an offload that the guest takes stands in its header; a checksum that it does not is completed, and no TCP is no TSO', () => {
     for (const takes of [true, false]) {
       const rig = new PathRig({
         ...options,
@@ -152,6 +154,73 @@ describe.each(KINDS)('enqueue, %s', (_, options) => {
       const frame = rig.arena.u8.slice(rig.placeOf(LOW + 0x1000) + 12, rig.placeOf(LOW + 0x1000) + 212);
       expect(Buffer.from(frame).equals(pattern(1, 200))).toBe(takes);
     }
+  });
+
+  it.each([false, true])(
+    'a frame to be segmented is cut for a guest without TSO; ring too short: %s',
+    (short) => {
+      const rig = new PathRig({ ...options, features: [...options.features, 'GUEST_CSUM'] });
+      const buffers = short ? 2 : 5;
+      for (let i = 0; i < buffers; i++) rig.rx.addOne(LOW + 0x1000 * i, 2048, true, i);
+      rig.rx.publish();
+      const payload = pattern(1, 3500);
+      const frame = build([
+        { kind: 'ethernet', dst: '52:54:00:00:00:02', src: '52:54:00:00:00:01' },
+        { kind: 'ipv4', src: '10.0.0.1', dst: '10.0.0.2', id: 7 },
+        { kind: 'tcp', srcPort: 1000, dstPort: 2000, seq: 100, flags: 0x18 },
+        { kind: 'payload', bytes: payload },
+      ]);
+      const { batch, arena } = rig;
+      batch.clear();
+      arena.u8.set(frame, batch.offset[0]);
+      batch.length[0] = frame.length;
+      const headers = new DecodedHeaders();
+      decodeInto(arena.u8, batch.offset[0], frame.length, headers);
+      const fields = { ...NO_OFFLOAD };
+      requestSegmentation(arena.u8, batch.offset[0], headers, 1000, fields);
+      batch.flags[0] = fields.flags;
+      batch.gsoType[0] = fields.gsoType;
+      batch.hdrLen[0] = fields.hdrLen;
+      batch.gsoSize[0] = fields.gsoSize;
+      batch.csumStart[0] = fields.csumStart;
+      batch.csumOffset[0] = fields.csumOffset;
+      batch.count = 1;
+      expect(rig.receive.enqueue(batch)).toBe(short ? 2 : 4);
+      expect(rig.drops(0)).toEqual(short ? { drop_no_buffer: 2 } : {});
+      const got: Buffer[] = [];
+      rig.rx.popUsed(used, 64);
+      for (let i = 0; i < used.count; i++) {
+        const at = rig.placeOf(LOW + 0x1000 * i) + 12;
+        const bytes = used.length[i] - 12;
+        expect([...arena.u8.slice(at - 12, at - 10)]).toEqual([0, 0]);
+        decodeInto(arena.u8, at, bytes, headers);
+        expect(transportChecksumOk(arena.u8, at, headers)).toBe(true);
+        got[i] = Buffer.from(arena.u8.slice(at + headers.payloadOffset, at + bytes));
+      }
+      expect(Buffer.concat(got).equals(payload.subarray(0, short ? 2000 : 3500))).toBe(true);
+    },
+  );
+
+  it('segments of one byte cost no more than there are buffers', () => {
+    const rig = new PathRig(options);
+    for (let i = 0; i < 3; i++) rig.rx.addOne(LOW + 0x1000 * i, 2048, true, i);
+    rig.rx.publish();
+    const { batch, arena } = rig;
+    batch.clear();
+    const frame = build([
+      { kind: 'ethernet', dst: '52:54:00:00:00:02', src: '52:54:00:00:00:01' },
+      { kind: 'ipv4', src: '10.0.0.1', dst: '10.0.0.2' },
+      { kind: 'tcp', srcPort: 1000, dstPort: 2000 },
+      { kind: 'payload', bytes: pattern(1, 3900) },
+    ]);
+    arena.u8.set(frame, batch.offset[0]);
+    batch.length[0] = frame.length;
+    batch.flags[0] = 1;
+    batch.gsoType[0] = 1;
+    batch.gsoSize[0] = 1;
+    batch.count = 1;
+    expect(rig.receive.enqueue(batch)).toBe(3);
+    expect(rig.drops(0)).toEqual({ drop_no_buffer: 3897 });
   });
 
   it('writes are logged when a log is kept', () => {
