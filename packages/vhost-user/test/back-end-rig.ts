@@ -21,7 +21,7 @@ import { FakeDevice, FakeMapper, memorySocketPair } from '../test-kit/index.ts';
 export interface RigOptions {
   device?: FakeDevice;
   mapper?: FakeMapper;
-  checkKick?: (fd: Fd) => string | null;
+  checkEventFd?: (fd: Fd) => string | null;
 }
 
 /** A back-end session on one end of a socket in memory, and a front end that sends any message on the other. */
@@ -59,7 +59,7 @@ export class Rig {
         this.signalled.push(fd);
         signalEvent(fd.number);
       },
-      ...(options.checkKick === undefined ? {} : { checkKick: options.checkKick }),
+      ...(options.checkEventFd === undefined ? {} : { checkEventFd: options.checkEventFd }),
       observer: {
         refused: (_message, refusal) => this.refusals.push(refusal),
         ring: (index, event) => this.ringEvents.push(`${event} ${index}`),

@@ -192,11 +192,17 @@ describe('rings (items 15 to 19)', () => {
     expect(at.device.running.get(0)!.setup.kick).toBeNull();
   });
 
-  test('a kick descriptor that nobody can wait for', async () => {
-    const at = await negotiatedRig({ checkKick: () => 'it is a file' });
-    expect(await at.askNumber('SET_VRING_KICK', vringFd(0), [at.event()])).toBe(1n);
-    expect(at.refusals[0]).toMatchObject({ code: 'ring-fd', text: expect.stringContaining('it is a file') });
-  });
+  test.each(['SET_VRING_KICK', 'SET_VRING_CALL', 'SET_VRING_ERR'] as const)(
+    'a descriptor of %s that is no eventfd',
+    async (name) => {
+      const at = await negotiatedRig({ checkEventFd: () => 'it is a file' });
+      expect(await at.askNumber(name, vringFd(0), [at.event()])).toBe(1n);
+      expect(at.refusals[0]).toMatchObject({
+        code: 'ring-fd',
+        text: expect.stringContaining('it is a file'),
+      });
+    },
+  );
 
   test('a ring that the device refuses signals its error eventfd, others run on', async () => {
     const at = await negotiatedRig();

@@ -90,7 +90,7 @@ export class ServedDevice {
         mapper: this.#mapper,
         openChannel: (fd) => this.#openChannel(fd.number),
         signal: (fd) => void signalEvent(fd.number),
-        checkKick: kickProblem,
+        checkEventFd: eventFdProblem,
         observer: this.#observer(),
       });
       this.#session = session;
@@ -121,8 +121,8 @@ export class ServedDevice {
   }
 }
 
-/** Why a descriptor is no kick; null when it can be one: an eventfd or a pipe. */
-function kickProblem(fd: Fd): string | null {
+/** Why a descriptor is no eventfd; null when it can stand for one, as a pipe does. */
+function eventFdProblem(fd: Fd): string | null {
   const { kind } = fdFacts(fd);
-  return kind === 'socket' || kind === 'file' ? `the kick is a ${kind}, not an eventfd` : null;
+  return kind === 'socket' || kind === 'file' ? `its descriptor is a ${kind}, not an eventfd` : null;
 }

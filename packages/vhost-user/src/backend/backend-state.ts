@@ -30,7 +30,7 @@ export class BackendState {
   readonly observer: SessionObserver;
   readonly openChannel: BackendSessionOptions['openChannel'];
   readonly signal: (fd: Fd) => void;
-  readonly checkKick: (fd: Fd) => string | null;
+  readonly checkEventFd: (fd: Fd) => string | null;
   /** Virtio features as GET_FEATURES answers them. */
   readonly offered: bigint;
   readonly rings: readonly RingState[];
@@ -56,7 +56,7 @@ export class BackendState {
     this.observer = options.observer ?? {};
     this.openChannel = options.openChannel;
     this.signal = options.signal;
-    this.checkKick = options.checkKick ?? (() => null);
+    this.checkEventFd = options.checkEventFd ?? (() => null);
     const logs = (protocolFeatures & PROTOCOL_F.LOG_SHMFD) !== 0n ? F_LOG_ALL : 0n;
     this.offered = features | F_PROTOCOL_FEATURES | logs;
     this.rings = Array.from({ length: 2 * queuePairs }, (_, index) => new RingState(index));

@@ -20,8 +20,11 @@ export interface BackendSessionOptions {
   readonly openChannel: (fd: Fd) => MessageSocket | string;
   /** Signals an error eventfd of a ring that cannot run. Must not block and must not throw. */
   readonly signal: (fd: Fd) => void;
-  /** Why a kick descriptor is of no use (a file cannot be waited for), in one sentence; null: it will do. Default: any does. */
-  readonly checkKick?: (fd: Fd) => string | null;
+  /**
+   * Why a kick, call or error descriptor is of no use, in one sentence; null: it will do. Default: any does. A file cannot
+   * be waited for; a socket may be the front end's own end of this connection, which would then never end.
+   */
+  readonly checkEventFd?: (fd: Fd) => string | null;
   readonly observer?: SessionObserver;
 }
 

@@ -1,7 +1,9 @@
 import { VRING_F_LOG, type VringAddr } from '../../codec/payload.ts';
 import { clauseOf } from '../../codec/problem.ts';
 import type { Fd } from '../../fd.ts';
+import type { FrontName } from '../../registry/front-messages.ts';
 import type { BackendState } from '../backend-state.ts';
+import type { FdBag } from '../fd-bag.ts';
 import { type Handler, handle, isMissing, type Outcome, ringAt } from '../handler.ts';
 import { type Refusal, refuse } from '../refusal.ts';
 import { addressProblem, placeRing } from '../ring-areas.ts';
@@ -50,6 +52,13 @@ async function replaceFd(
   ring[which] = fd;
   await tell(fd);
   former?.close();
+}
+
+/** What is wrong with the descriptor of a ring by itself. */
+function eventFdProblem(state: BackendState, name: FrontName, index: number, fds: FdBag): Refusal | null {
+  const offered = fds.peek(0);
+  const useless = offered === null ? null : state.checkEventFd(offered);
+  return useless === null ? null : refuse('ring-fd', clauseOf(name), `ring ${index}: ${useless}`);
 }
 
 /** Size, addresses, base, descriptors, enabling of rings. */
@@ -116,9 +125,8 @@ export const RINGS: readonly Handler[] = [
   handle('SET_VRING_KICK', 'vring-fd', async (state, { index }, fds) => {
     const ring = ringAt(state, 'SET_VRING_KICK', index);
     if (isMissing(ring)) return ring;
-    const offered = fds.peek(0);
-    const useless = offered === null ? null : state.checkKick(offered);
-    if (useless !== null) return refuse('ring-fd', clauseOf('SET_VRING_KICK'), `ring ${index}: ${useless}`);
+    const problem = eventFdProblem(state, 'SET_VRING_KICK', index, fds);
+    if (problem !== null) return problem;
     await stopRing(state, ring);
     ring.dropKick();
     ring.kick = fds.take(0);
@@ -129,6 +137,8 @@ export const RINGS: readonly Handler[] = [
   handle('SET_VRING_CALL', 'vring-fd', async (state, { index }, fds) => {
     const ring = ringAt(state, 'SET_VRING_CALL', index);
     if (isMissing(ring)) return ring;
+    const problem = eventFdProblem(state, 'SET_VRING_CALL', index, fds);
+    if (problem !== null) return problem;
     await replaceFd(ring, 'call', fds.take(0), (fd) => state.device.setCall(index, fd));
     return null;
   }),
@@ -136,6 +146,8 @@ export const RINGS: readonly Handler[] = [
   handle('SET_VRING_ERR', 'vring-fd', async (state, { index }, fds) => {
     const ring = ringAt(state, 'SET_VRING_ERR', index);
     if (isMissing(ring)) return ring;
+    const problem = eventFdProblem(state, 'SET_VRING_ERR', index, fds);
+    if (problem !== null) return problem;
     await replaceFd(ring, 'err', fds.take(0), (fd) => state.device.setErr(index, fd));
     return null;
   }),
