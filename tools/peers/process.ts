@@ -38,7 +38,7 @@ interface Waiter {
 }
 
 const OUTPUT_CHARS = 4 * 1024 * 1024;
-const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 const TERM_TIMEOUT_MS = 3_000;
 const POLL_MS = 10;
 const TAIL_LINES = 15;
@@ -266,7 +266,7 @@ export class PeerProcess {
 
 /** A new temporary folder for a peer, short enough for the paths of Unix sockets. */
 export function peerFolder(name: string): string {
-  return mkdtempSync(join(tmpdir(), `vhostlab-${name}-`));
+  return mkdtempSync(join(tmpdir(), `vhostlab-${name.replaceAll(/[^\w-]/g, '-')}-`));
 }
 
 const TIMED_OUT = Symbol('timed out');

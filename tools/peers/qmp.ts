@@ -15,7 +15,7 @@ interface EventWaiter extends Pending {
   readonly name: string;
 }
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 /** A connection to QEMU's machine protocol (QMP): commands in turn, events as they come. */
 export class Qmp {

@@ -50,8 +50,8 @@ export interface ForwardStats {
   readonly txDropped: number;
 }
 
-const START_TIMEOUT_MS = 30_000;
-const COMMAND_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000;
+const COMMAND_TIMEOUT_MS = 30_000;
 const MIB = 1024 * 1024;
 
 /** A dpdk-testpmd that is driven at its prompt. */

@@ -1,6 +1,8 @@
 import { EXIT_INTERRUPTED } from './exit-codes.ts';
 import { createProgress, type Progress } from './progress.ts';
 
+const PARENT_CHECK_MS = 250;
+
 /** Environment variable of a process that our supervisor has started. */
 export const SUPERVISED = 'VHOSTLAB_SUPERVISED';
 
@@ -17,7 +19,7 @@ export interface Io {
    * From this call on SIGINT and SIGTERM abort the returned signal in place of ending the process; a second one
    * ends it at once with status 130. The caller must return to the event loop often, or signals wait. Under our own
    * supervisor (`SUPERVISED`) further signals are ignored: one to the whole process group arrives there twice, and the
-   * supervisor ends what does not end by itself.
+   * supervisor ends what does not end by itself. A supervisor that was killed aborts it too.
    */
   interruptible(): AbortSignal;
 }
@@ -50,6 +52,7 @@ export function processIo(): Io {
 
 function abortOnSignals(): AbortController {
   const controller = new AbortController();
+  if (process.env[SUPERVISED] !== undefined) abortWithParent(controller);
   const onSignal = (): void => {
     if (controller.signal.aborted && process.env[SUPERVISED] === undefined) {
       process.exit(EXIT_INTERRUPTED);
@@ -59,4 +62,15 @@ function abortOnSignals(): AbortController {
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   return controller;
+}
+
+/** A process whose parent ends is handed to another one, which its parent's number tells. */
+function abortWithParent(controller: AbortController): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    controller.abort();
+  }, PARENT_CHECK_MS);
+  timer.unref();
 }

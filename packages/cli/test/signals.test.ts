@@ -63,6 +63,35 @@ describe('an interruptible command under a supervisor', () => {
   });
 });
 
+describe('a supervised command', () => {
+  it('is aborted when its supervisor is killed', async () => {
+    const supervised = `
+      const { processIo } = await import(${JSON.stringify(IO)});
+      const io = processIo();
+      const timer = setInterval(() => {}, 1000);
+      io.interruptible().addEventListener('abort', () => { io.out('aborted'); clearInterval(timer); });
+      io.out('ready');
+    `;
+    const supervisor = `
+      const { spawn } = await import('node:child_process');
+      const args = ['--input-type=module', '-e', ${JSON.stringify(supervised)}];
+      spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ${SUPERVISED}: '1' } });
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', supervisor], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    // The pipe closes when the last process that has it has ended.
+    await once(child, 'close');
+    expect(output).toBe('readyaborted');
+  });
+});
+
 describe('output into a closed pipe', () => {
   it('ends the process without an error', async () => {
     const script = `
