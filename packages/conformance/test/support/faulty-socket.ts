@@ -1,0 +1,149 @@
+import {
+  decodeMessage,
+  encodeMessage,
+  type Fd,
+  FrameReader,
+  type MessageSocket,
+  type Received,
+  type SocketListener,
+  u64Payload,
+} from '@vhostlab/vhost-user';
+import type { SocketFaults, SocketState } from './faults.ts';
+
+const LONGEST = 4096;
+
+/** What the socket does to its peer as a whole. */
+export interface SocketHost {
+  die(): void;
+  keep(fd: Fd): void;
+  /** A connection ended without a message. */
+  emptyConnection(): void;
+}
+
+/** A socket that gives the session something else than came, or answers for it. */
+export class FaultySocket implements MessageSocket {
+  readonly #inner: MessageSocket;
+  readonly #faults: SocketFaults;
+  readonly #host: SocketHost;
+  readonly #reader = new FrameReader(2 ** 20);
+  readonly #state: SocketState = { seen: new Set() };
+  /** What the session has not read yet of the present message. */
+  #bytes: Uint8Array = new Uint8Array();
+  #fds: readonly Fd[] = [];
+  #truncated = false;
+  #isOver = false;
+
+  constructor(inner: MessageSocket, faults: SocketFaults, host: SocketHost) {
+    this.#inner = inner;
+    this.#faults = faults;
+    this.#host = host;
+  }
+
+  send(bytes: Uint8Array, fds: readonly Fd[]): number | 'again' | 'closed' {
+    const copy = bytes.slice();
+    const what = this.#faults.reply?.(copy, new DataView(copy.buffer).getUint32(0, true));
+    if (what === 'drop') return bytes.length;
+    const sent = this.#inner.send(copy, fds);
+    if (what === 'twice') this.#inner.send(copy, fds);
+    return sent;
+  }
+
+  receive(into: Uint8Array, maxFds: number): Received | 'again' | 'closed' {
+    while (this.#bytes.length === 0) {
+      const state = this.#next(maxFds);
+      if (state !== 'message') return state;
+    }
+    const part = this.#bytes.subarray(0, into.length);
+    into.set(part);
+    this.#bytes = this.#bytes.subarray(part.length);
+    const fds = this.#fds;
+    const truncated = this.#truncated;
+    this.#fds = [];
+    this.#truncated = false;
+    return { bytes: part.length, fds, truncated };
+  }
+
+  listen(listener: SocketListener): void {
+    this.#inner.listen(listener);
+  }
+
+  want(readable: boolean, writable: boolean): void {
+    this.#inner.want(readable, writable);
+  }
+
+  close(): void {
+    for (const fd of this.#fds) fd.close();
+    this.#reader.dispose();
+    this.#inner.close();
+  }
+
+  /** Reads until there is a message for the session. */
+  #next(maxFds: number): 'message' | 'again' | 'closed' {
+    if (this.#isOver) return 'closed';
+    const room = this.#reader.room();
+    const received = this.#inner.receive(room, maxFds);
+    if (received === 'again') return 'again';
+    if (received === 'closed') return this.#ended();
+    if (this.#faults.needsWholeMessages === true && received.bytes < room.length) return this.#over();
+    this.#truncated ||= received.truncated;
+    const taken = this.#reader.take(received);
+    if (taken.kind === 'more' && this.#faults.believesSizes === true) return this.#believe();
+    if (taken.kind === 'broken') return this.#over();
+    if (taken.kind === 'more') return this.#next(maxFds);
+    if (this.#faults.onePerRead === true) this.#dropRest();
+    return this.#decide(taken.frame.bytes, taken.frame.fds) ? 'message' : this.#next(maxFds);
+  }
+
+  /** True when the session gets the message. */
+  #decide(bytes: Uint8Array, fds: readonly Fd[]): boolean {
+    const { decide, rewrite, keepsDescriptors, answersUnasked } = this.#faults;
+    const message = decodeMessage(bytes, 'main', 'request', fds.length);
+    if (keepsDescriptors === true) for (const fd of fds) this.#host.keep(fd.dup());
+    const deed = decide?.(message, this.#state) ?? 'pass';
+    this.#state.seen.add(message.name);
+    if (deed === 'pass') {
+      rewrite?.(bytes, message);
+      if (answersUnasked === true && !message.needReply) this.#answer(message.header.request, 0);
+      this.#bytes = bytes;
+      this.#fds = fds;
+      return true;
+    }
+    for (const fd of fds) fd.close();
+    if (deed === 'die') this.#host.die();
+    if (deed === 'close') this.#isOver = true;
+    if (deed === 'acknowledge' && message.needReply) this.#answer(message.header.request, 0);
+    if (deed === 'refuse' && message.needReply) this.#answer(message.header.request, 1);
+    return false;
+  }
+
+  #answer(request: number, value: number): void {
+    this.#inner.send(encodeMessage({ request, payload: u64Payload(value), role: 'reply' }), []);
+  }
+
+  #ended(): 'closed' {
+    if (this.#reader.isInside && this.#faults.diesOfHalves === true) this.#host.die();
+    if (this.#state.seen.size === 0) this.#host.emptyConnection();
+    return 'closed';
+  }
+
+  #over(): 'closed' {
+    this.#isOver = true;
+    return 'closed';
+  }
+
+  /** Swallows what comes, for ever, where a header promises more than there is. */
+  #believe(): 'message' | 'again' | 'closed' {
+    if (this.#reader.room().length <= LONGEST) return this.#next(0);
+    const swallowed = this.#inner.receive(new Uint8Array(LONGEST), 0);
+    return swallowed === 'closed' ? 'closed' : 'again';
+  }
+
+  #dropRest(): void {
+    const into = new Uint8Array(LONGEST);
+    for (;;) {
+      const received = this.#inner.receive(into, 8);
+      if (typeof received === 'string') return;
+      for (const fd of received.fds) fd.close();
+    }
+  }
+}
