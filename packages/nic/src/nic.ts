@@ -10,6 +10,12 @@ export interface TimerOwner {
   due(kind: number, nowPs: Ps): void;
 }
 
+const GONE: TimerOwner = {
+  due() {
+    throw new Error('a part of the NIC that is gone was called');
+  },
+};
+
 /** What the parts of one NIC share: its core, its clockwork, its DMA engine, its names. */
 export class Nic {
   readonly context: CoreContext;
@@ -48,6 +54,10 @@ export class Nic {
   readonly #memory: Arena;
   readonly #timers = new Timers();
   readonly #owners: TimerOwner[] = [];
+  /** By owner: how many of its timers are still to come, and whether its number may be given to another then. */
+  readonly #pending: number[] = [];
+  readonly #released: boolean[] = [];
+  readonly #free: number[] = [];
   readonly #drops = new Map<string, Counter>();
 
   /** `memory`: where the NIC's own buffers are. */
@@ -97,11 +107,24 @@ export class Nic {
 
   /** Gives a part its number for `later`. */
   register(owner: TimerOwner): number {
-    return this.#owners.push(owner) - 1;
+    const number = this.#free.pop() ?? this.#owners.length;
+    this.#owners[number] = owner;
+    this.#pending[number] = 0;
+    this.#released[number] = false;
+    return number;
+  }
+
+  /** The part is gone: nothing is called for it any more, and its number goes to another when its timers are over. */
+  release(number: number): void {
+    if (this.#released[number]) return;
+    this.#released[number] = true;
+    this.#owners[number] = GONE;
+    if (this.#pending[number] === 0) this.#free.push(number);
   }
 
   /** Calls `due(kind)` of a part at `atPs`, or as soon as the core runs after that. */
   later(atPs: Ps, owner: number, kind: number): void {
+    this.#pending[owner]++;
     this.#timers.add(atPs, owner * 16 + kind);
   }
 
@@ -111,7 +134,10 @@ export class Nic {
     for (let n = 0; n < limit; n++) {
       const what = this.#timers.take(now);
       if (what < 0) return false;
-      this.#owners[what >>> 4].due(what & 15, now);
+      const owner = what >>> 4;
+      this.#pending[owner]--;
+      if (!this.#released[owner]) this.#owners[owner].due(what & 15, now);
+      else if (this.#pending[owner] === 0) this.#free.push(owner);
     }
     return this.#timers.nextPs <= now;
   }

@@ -54,7 +54,7 @@ export function register(group: Command, io: Io): void {
     )
     .option(
       '--port <port>',
-      'what is behind the rings: drop, echo, macswap, generate[:size=64,rate=unpaced], pcap:FILE, pcap:out=FILE,in=FILE,rate=1Mpps, tap:NAME, switch[:tso=on]',
+      'what is behind the rings: drop, echo, macswap, generate[:size=64,rate=unpaced], pcap:FILE, pcap:out=FILE,in=FILE,rate=1Mpps, tap:NAME, switch[:plugin=sw-vdpa,tso=on]',
       'drop',
     )
     .option(

@@ -52,9 +52,9 @@ export class EdgeLinkEnd implements LinkEnd {
     this.#port.listen(on);
   }
 
-  /** The port says at `send` whether it has room. */
+  /** No limit is known: the port says at `send` whether it has room. */
   free(): number {
-    return this.#buffers;
+    return Number.POSITIVE_INFINITY;
   }
 
   send(offset: number, length: number, meta: FrameMeta, _atPs: Ps): boolean {

@@ -5,6 +5,7 @@ import type { Offloads } from '@vhostlab/workload';
 import type { Nic } from '../nic.ts';
 import { DeviceRing, type RingOwner, ringProblem } from '../queue/device-ring.ts';
 import { InterruptGate } from '../queue/interrupt-gate.ts';
+import { emptyTotals } from '../queue/queue-totals.ts';
 import { offeredFeatures } from './features.ts';
 import type { Scratch, VirtioFunction } from './virtio-function.ts';
 
@@ -205,6 +206,7 @@ export class PciFront implements RingOwner {
       this,
       this.#controlGate,
       scratch.batch,
+      emptyTotals(),
     );
     this.#controlRing.start(this.#nic.now());
     return undefined;

@@ -119,6 +119,8 @@ export class VdpaFront {
         return DONE;
       case 'setVring':
         return this.#setVring(request.value);
+      case 'getVringState':
+        return this.#getVringState(request.value.index);
       case 'getVringBase':
         return this.#getVringBase(request.value.index);
       case 'setStatus':
@@ -191,6 +193,18 @@ export class VdpaFront {
     vring.enabled = false;
     const base = vring.addresses?.base ?? (this.#features.has('RING_PACKED') ? FRESH_PACKED_BASE : 0);
     return { answer: { case: 'vringBase', value: { index, base } } };
+  }
+
+  #getVringState(index: number): VhostOutcome {
+    if (this.#vrings[index] === undefined) return { error: EINVAL, reason: UNKNOWN_QUEUE };
+    const { frames, bytes, calls, callsSuppressed, ...state } = this.#function.report(index);
+    const counts = {
+      frames: BigInt(frames),
+      bytes: BigInt(bytes),
+      calls: BigInt(calls),
+      callsSuppressed: BigInt(callsSuppressed),
+    };
+    return { answer: { case: 'vringState', value: { index, ...state, ...counts } } };
   }
 
   #setStatus(value: number): VhostOutcome {

@@ -16,9 +16,10 @@ import type { Eswitch, FunctionReceiver } from '../eswitch/eswitch.ts';
 import type { IngressPort } from '../eswitch/ingress-port.ts';
 import { type Nic, wireFrames } from '../nic.ts';
 import { DequeueQueue, HEADROOM_BYTES, STAGING_BYTES } from '../queue/dequeue-queue.ts';
-import { DeviceRing, type RingSetup, ringProblem } from '../queue/device-ring.ts';
+import { DeviceRing, type RingOwner, type RingSetup, ringProblem } from '../queue/device-ring.ts';
 import { EnqueueQueue } from '../queue/enqueue-queue.ts';
 import { InterruptGate } from '../queue/interrupt-gate.ts';
+import { emptyTotals, type QueueTotals } from '../queue/queue-totals.ts';
 
 /** Notification vectors on the memory channel of a queue pair. */
 export const VECTOR_RX = 0;
@@ -75,6 +76,9 @@ export class VirtioFunction implements FunctionReceiver {
   readonly #enqueue: (EnqueueQueue | undefined)[] = [];
   readonly #dequeue: (DequeueQueue | undefined)[] = [];
   readonly #gates: InterruptGate[];
+  readonly #totals: QueueTotals[];
+  /** Why a queue's ring broke; empty: it did not. */
+  readonly #faults: string[];
   readonly #headers = new DecodedHeaders();
   readonly #touched: EnqueueQueue[] = [];
 
@@ -87,8 +91,14 @@ export class VirtioFunction implements FunctionReceiver {
     const queues = options.ends.length * 2;
     this.#gates = Array.from(
       { length: queues },
-      (_, i) => new InterruptGate(nic, () => options.interrupt(i)),
+      (_, i) =>
+        new InterruptGate(nic, () => {
+          this.#totals[i].calls++;
+          options.interrupt(i);
+        }),
     );
+    this.#totals = Array.from({ length: queues }, emptyTotals);
+    this.#faults = new Array<string>(queues).fill('');
   }
 
   get pairs(): number {
@@ -113,7 +123,8 @@ export class VirtioFunction implements FunctionReceiver {
     if (index >= this.pairs * 2) return `queue ${index} does not exist`;
     const problem = queueSizeProblem(setup.format, setup.size) ?? ringProblem(this.domain, setup);
     if (problem !== undefined) return problem;
-    this.#rings[index]?.stop();
+    this.#forget(index);
+    this.#faults[index] = '';
     const ring = (index & 1) === 0 ? this.#startEnqueue(setup) : this.#startDequeue(setup);
     this.#rings[index] = ring;
     ring.start(this.#nic.now());
@@ -125,19 +136,36 @@ export class VirtioFunction implements FunctionReceiver {
     const ring = this.#rings[index];
     if (ring === undefined) return 0;
     const base = ring.suspend();
-    this.#rings[index] = undefined;
-    ((index & 1) === 0 ? this.#enqueue : this.#dequeue)[index >>> 1]?.attach(undefined);
+    this.#forget(index);
     this.#gates[index].reset();
     return base;
+  }
+
+  /** What went through queue `index`, and how its ring is. */
+  report(index: number): QueueTotals & { running: boolean; base: number; violation: string } {
+    const ring = this.#rings[index];
+    return {
+      ...this.#totals[index],
+      running: ring !== undefined,
+      base: ring?.queue.saveBase() ?? 0,
+      violation: this.#faults[index],
+    };
+  }
+
+  /** Lets go of a queue's ring. */
+  #forget(index: number): void {
+    this.#rings[index]?.dispose();
+    this.#rings[index] = undefined;
+    const pair = index >>> 1;
+    if ((index & 1) === 0) this.#enqueue[pair]?.attach(undefined);
+    else this.#dequeue[pair]?.dispose();
+    ((index & 1) === 0 ? this.#enqueue : this.#dequeue)[pair] = undefined;
   }
 
   /** Forgets rings and features, as after a device reset. */
   reset(): void {
     for (let index = 0; index < this.pairs * 2; index++) {
-      this.#rings[index]?.stop();
-      this.#rings[index] = undefined;
-      this.#enqueue[index >>> 1]?.attach(undefined);
-      this.#dequeue[index >>> 1]?.attach(undefined);
+      this.#forget(index);
       this.#gates[index].reset();
     }
     this.steering.reset();
@@ -213,13 +241,13 @@ export class VirtioFunction implements FunctionReceiver {
         mergeable: this.features.has('MRG_RXBUF'),
         cacheChains: Math.min(setup.size, 3 * this.#nic.constants.descriptorPrefetch),
         header: scratch.header,
+        totals: this.#totals[setup.index],
         onBroken: (reason) => this.#broken(setup.index, reason),
       },
       setup.size,
     );
     this.#enqueue[pair] = queue;
-    const gate = this.#gates[setup.index];
-    const ring = new DeviceRing(this.#nic, this.domain, end, setup, queue, gate, scratch.batch);
+    const ring = this.#ring(setup, end, queue, scratch);
     queue.attach(ring);
     return ring;
   }
@@ -236,13 +264,19 @@ export class VirtioFunction implements FunctionReceiver {
       port: this.#learningPort(pair),
       staging: scratch.staging,
       header: scratch.header,
+      totals: this.#totals[setup.index],
       onBroken: (reason) => this.#broken(setup.index, reason),
     });
     this.#dequeue[pair] = queue;
-    const gate = this.#gates[setup.index];
-    const ring = new DeviceRing(this.#nic, this.domain, end, setup, queue, gate, scratch.batch);
+    const ring = this.#ring(setup, end, queue, scratch);
     queue.attach(ring);
     return ring;
+  }
+
+  #ring(setup: RingSetup, end: MemoryEnd, queue: RingOwner, scratch: Scratch): DeviceRing {
+    const gate = this.#gates[setup.index];
+    const totals = this.#totals[setup.index];
+    return new DeviceRing(this.#nic, this.domain, end, setup, queue, gate, scratch.batch, totals);
   }
 
   /** The ingress port, with automatic steering learning from what the driver transmits (virtio 1.3, 5.1.6.5.6). */
@@ -252,6 +286,7 @@ export class VirtioFunction implements FunctionReceiver {
 
   #broken(index: number, reason: string): void {
     this.#nic.context.counter(`queue-broken.${reason}`).value++;
+    this.#faults[index] = reason;
     this.#nic.recorder.note(this.#nic.stages.setup, `queue broken: ${reason}`, index, this.#options.port);
     this.#options.onBroken(index, reason);
   }

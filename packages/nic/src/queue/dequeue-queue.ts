@@ -15,6 +15,7 @@ import { type Nic, type TimerOwner, wireFrames } from '../nic.ts';
 import { ChainWindow } from './chain-window.ts';
 import type { DeviceRing, RingOwner } from './device-ring.ts';
 import type { FramePort, FrameSupplier } from './frame-port.ts';
+import type { QueueTotals } from './queue-totals.ts';
 
 /** Longest frame: 64 KB of IP packet behind an Ethernet header with two tags, rounded up. */
 export const STAGING_BYTES = 65_664;
@@ -37,6 +38,7 @@ export interface DequeueOptions {
   readonly staging: number;
   /** Arena offset of 32 bytes for headers, shared by the queues of a NIC. */
   readonly header: number;
+  readonly totals: QueueTotals;
   onBroken(reason: string): void;
 }
 
@@ -68,6 +70,12 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
     this.#window.clear();
     this.#settled = 0;
     this.#unread = 0;
+  }
+
+  /** It is never used again: its number is free. */
+  dispose(): void {
+    this.attach(undefined);
+    this.#nic.release(this.#timer);
   }
 
   room(): number {
@@ -193,7 +201,7 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
 
   /** Hands chain `i` to the port, or drops it; false when the port has no room. */
   #forward(i: number): boolean {
-    const { headerBytes, rules, end, port, staging } = this.#options;
+    const { headerBytes, rules, end, port, staging, totals } = this.#options;
     const { arena, recorder, stages } = this.#nic;
     const window = this.#window;
     const status = window.status[i];
@@ -241,13 +249,20 @@ export class DequeueQueue implements RingOwner, TimerOwner, FrameSupplier {
       );
     }
     const owned = (meta.flags | meta.gsoType) !== 0;
+    let isTaken: boolean;
     let offset = owned ? -1 : this.#contiguous(i, headerBytes);
     if (offset < 0) {
       offset = staging + HEADROOM_BYTES;
       gather(arena, window, i, headerBytes, offset, length);
-      return port.input(offset, length, meta, at, true);
+      isTaken = port.input(offset, length, meta, at, true);
+    } else {
+      isTaken = port.input(offset, length, meta, at, false);
     }
-    return port.input(offset, length, meta, at, false);
+    if (isTaken) {
+      totals.frames++;
+      totals.bytes += length;
+    }
+    return isTaken;
   }
 
   /** Where the frame lies in one piece behind its header, or -1. */

@@ -14,6 +14,7 @@ import {
 import type { DmaDomain } from '../dma/dma.ts';
 import type { Nic, TimerOwner } from '../nic.ts';
 import type { InterruptGate } from './interrupt-gate.ts';
+import type { QueueTotals } from './queue-totals.ts';
 
 /** Where a virtqueue is and what was negotiated for it; addresses as the device uses them. */
 export interface RingSetup {
@@ -66,6 +67,7 @@ export class DeviceRing implements TimerOwner {
   readonly #owner: RingOwner;
   readonly #gate: InterruptGate;
   readonly #batch: ChainBatch;
+  readonly #totals: QueueTotals;
   readonly #timer: number;
   readonly #split: boolean;
   readonly #layout: ReturnType<typeof ringLayout>;
@@ -91,6 +93,7 @@ export class DeviceRing implements TimerOwner {
     owner: RingOwner,
     gate: InterruptGate,
     batch: ChainBatch,
+    totals: QueueTotals,
   ) {
     this.#nic = nic;
     this.#domain = domain;
@@ -98,6 +101,7 @@ export class DeviceRing implements TimerOwner {
     this.#owner = owner;
     this.#gate = gate;
     this.#batch = batch;
+    this.#totals = totals;
     this.#timer = nic.register(this);
     this.#split = setup.format === 'split';
     this.#layout = ringLayout(setup.format, setup.size, setup.features.eventIdx);
@@ -148,6 +152,12 @@ export class DeviceRing implements TimerOwner {
 
   get running(): boolean {
     return this.#running;
+  }
+
+  /** It is never used again: its number is free. */
+  dispose(): void {
+    this.#running = false;
+    this.#nic.release(this.#timer);
   }
 
   /** The driver rang. */
@@ -311,6 +321,7 @@ export class DeviceRing implements TimerOwner {
     const frames = this.#unannounced;
     this.#unannounced = 0;
     if (this.queue.shouldCall()) this.#gate.raise(nowPs, frames > 0 ? frames : 1);
+    else this.#totals.callsSuppressed++;
     if (!this.#checkAgain) return;
     this.#checkAgain = false;
     this.#checkCall(nowPs);

@@ -13,6 +13,7 @@ import type { DmaDomain } from '../dma/dma.ts';
 import { type Nic, wireFrames } from '../nic.ts';
 import { ChainWindow } from './chain-window.ts';
 import type { DeviceRing, RingOwner } from './device-ring.ts';
+import type { QueueTotals } from './queue-totals.ts';
 
 const SEGMENTS = 4096;
 /** Most buffers that one frame may take: 64 KB in buffers of 1,526 bytes and more. */
@@ -28,6 +29,7 @@ export interface EnqueueOptions {
   readonly cacheChains: number;
   /** Arena offset of 32 bytes for headers, shared by the queues of a NIC. */
   readonly header: number;
+  readonly totals: QueueTotals;
   onBroken(reason: string): void;
 }
 
@@ -146,6 +148,8 @@ export class EnqueueQueue implements RingOwner {
       if (headerBytes === 20) writeHash(u8, header, hash, hashReport);
       this.#merge.place(this.#nic.arena, window, window.head, header, offset, length);
       this.#write(buffers, length, meta, atPs, latencyPs);
+      this.#options.totals.frames++;
+      this.#options.totals.bytes += length;
     }
     if (ring.paused && this.room() >= this.#options.cacheChains / 2) ring.resume(this.#nic.now());
   }

@@ -1,13 +1,13 @@
 import { drainEvent, Poller } from '@vhostlab/host';
 import { COUNTER } from '../stats/queue-counters.ts';
-import type { VhostChannel } from './vhost-channel.ts';
+import type { Vmm } from './vmm.ts';
 
 /** A ring whose kicks are waited for. */
 interface Watched {
-  /** -1: it has no kick descriptor and is looked at whenever the thread wakes. */
+  /** -1: it has no kick descriptor. It is then looked at whenever the thread wakes. */
   readonly number: number;
-  readonly channel: VhostChannel;
-  readonly vector: number;
+  readonly vmm: Vmm;
+  readonly index: number;
   readonly counters: Float64Array;
 }
 
@@ -29,8 +29,8 @@ export class KickWatch {
   }
 
   /** Waits for the kicks of a ring from now on. Throws a HostError when its descriptor cannot be waited for. */
-  watch(number: number, channel: VhostChannel, vector: number, counters: Float64Array): void {
-    const watched = { number, channel, vector, counters };
+  watch(number: number, vmm: Vmm, index: number, counters: Float64Array): void {
+    const watched = { number, vmm, index, counters };
     if (number < 0) {
       this.#blind.add(watched);
       return;
@@ -41,13 +41,13 @@ export class KickWatch {
   }
 
   /** Waits for them no longer; nothing when nobody did. */
-  unwatch(number: number, channel: VhostChannel, vector: number): void {
-    const isIt = (one: Watched): boolean => one.channel === channel && one.vector === vector;
+  unwatch(vmm: Vmm, index: number): void {
+    const isIt = (one: Watched): boolean => one.vmm === vmm && one.index === index;
     for (const one of this.#blind) if (isIt(one)) this.#blind.delete(one);
     for (const [token, one] of this.#rings) {
       if (!isIt(one)) continue;
       this.#rings.delete(token);
-      this.#poller.remove({ number });
+      this.#poller.remove({ number: one.number });
     }
   }
 
@@ -56,10 +56,13 @@ export class KickWatch {
     const limitMs = this.#blind.size > 0 ? BLIND_SLEEP_MS : MAX_SLEEP_MS;
     const ready = this.#poller.wait(Math.max(0, Math.min(limitMs, Math.floor(forPs / PS_PER_MS))));
     for (let i = 0; i < ready; i++) {
-      const ring = this.#rings.get(this.#poller.token(i));
-      if (ring !== undefined && drainEvent(ring.number)) this.#kicked(ring);
+      const token = this.#poller.token(i);
+      const ring = this.#rings.get(token);
+      if (ring === undefined) continue;
+      if (drainEvent(ring.number)) this.#kicked(ring);
+      else this.#giveUp(token, ring);
     }
-    for (const ring of this.#blind) ring.channel.kick(ring.vector);
+    for (const ring of this.#blind) ring.vmm.kick(ring.index);
   }
 
   /** Counts kicks that nobody waited for, because a poller looks anyway. */
@@ -71,8 +74,15 @@ export class KickWatch {
     this.#poller.close();
   }
 
+  /** A descriptor that is ready and has nothing to read (a pipe whose writer is gone) would keep the thread awake. */
+  #giveUp(token: number, ring: Watched): void {
+    this.#rings.delete(token);
+    this.#poller.remove({ number: ring.number });
+    this.#blind.add(ring);
+  }
+
   #kicked(ring: Watched): void {
     ring.counters[COUNTER.kicks]++;
-    ring.channel.kick(ring.vector);
+    ring.vmm.kick(ring.index);
   }
 }

@@ -1,4 +1,3 @@
-import type { VhostRequestInit } from '@vhostlab/backend-sdk';
 import { HostError, signalEvent } from '@vhostlab/host';
 import type { Arena } from '@vhostlab/memory';
 import {
@@ -13,17 +12,12 @@ import { resumedBase } from '../rings/resume.ts';
 import { COUNTER } from '../stats/queue-counters.ts';
 import type { SharedStatistics } from '../stats/shared-statistics.ts';
 import type { KickWatch } from './kick-watch.ts';
-import type { VhostChannel } from './vhost-channel.ts';
-
-const PAGE_BYTES = 4096n;
+import type { Vmm } from './vmm.ts';
 
 /** What a device needs of the thread around it. */
 export interface PluginDeviceSurroundings {
   readonly arena: Arena;
-  /** One per queue pair. */
-  readonly channels: readonly VhostChannel[];
-  /** Feature bits that the plugin's cores know; the others are the session's and the configuration space's. */
-  readonly offered: bigint;
+  readonly vmm: Vmm;
   readonly statistics: SharedStatistics;
   readonly kicks: KickWatch;
   note(note: WorkerNote): void;
@@ -41,10 +35,7 @@ interface HeldRing {
   saidBroken: boolean;
 }
 
-/**
- * One front end's device on a plugin's thread: what the session decided becomes requests of a VMM to the plugin's cores.
- * The guest's window is the whole arena, and the VMM's addresses are offsets in it.
- */
+/** One front end's device on a plugin's thread: what the session decided becomes what a VMM does to the plugin's cores. */
 export class PluginDevice {
   readonly number: number;
   readonly #around: PluginDeviceSurroundings;
@@ -63,7 +54,7 @@ export class PluginDevice {
   handle(command: WorkerCommand): unknown {
     switch (command.do) {
       case 'features':
-        return this.#negotiate(command.features);
+        return this.#around.vmm.negotiate(command.features);
       case 'memory':
         return this.#setMemory(command.regions, command.rings);
       case 'start':
@@ -81,13 +72,13 @@ export class PluginDevice {
           ring.err = command.fd;
         });
       case 'kick':
-        return this.#channel(command.index).kick(command.index & 1);
+        return this.#around.vmm.kick(command.index);
       case 'log':
-        return this.#setLog(command.log);
+        return this.#around.vmm.log(command.log?.logAll === true ? command.log : null);
       case 'ring-log':
         return this.#change(command.index, (ring) => {
           ring.usedLogGpa = command.usedLogGpa;
-          this.#logUsed(ring);
+          if (ring.areas !== null) this.#around.vmm.logUsed(command.index, ring.usedLogGpa);
         });
       case 'reset':
         for (const index of [...this.#rings.keys()]) this.#stop(index);
@@ -114,14 +105,13 @@ export class PluginDevice {
 
   #report(ring: HeldRing): void {
     const { index } = ring.start;
-    const { answer } = this.#channel(index).tell({ case: 'getVringState', value: { index } });
-    if (answer.case !== 'vringState') throw new Error(`the state of ring ${index} is a ${answer.case}`);
-    const { frames, bytes, calls, callsSuppressed, base, violation, running } = answer.value;
+    const { frames, bytes, calls, callsSuppressed, base, violation, running } =
+      this.#around.vmm.report(index);
     const counters = this.#around.statistics.counters(this.number, index);
-    counters[COUNTER.frames] = Number(frames);
-    counters[COUNTER.bytes] = Number(bytes);
-    counters[COUNTER.calls] = Number(calls);
-    counters[COUNTER.calls_suppressed] = Number(callsSuppressed);
+    counters[COUNTER.frames] = frames;
+    counters[COUNTER.bytes] = bytes;
+    counters[COUNTER.calls] = calls;
+    counters[COUNTER.calls_suppressed] = callsSuppressed;
     if (running) this.#countPosition(ring, base, counters);
     if (violation === '' || ring.saidBroken) return;
     ring.saidBroken = true;
@@ -136,38 +126,11 @@ export class PluginDevice {
     counters[COUNTER.next_used] = packed ? (base >>> 16) & 0x7fff : base;
   }
 
-  #channel(index: number): VhostChannel {
-    const channel = this.#around.channels[index >> 1];
-    if (channel === undefined) throw new Error(`ring ${index} does not belong to this thread`);
-    return channel;
-  }
-
-  #tellAll(request: (channel: VhostChannel) => VhostRequestInit): void {
-    for (const channel of this.#around.channels) channel.tell(request(channel));
-  }
-
-  #negotiate(features: bigint): void {
-    const bits = features & this.#around.offered;
-    this.#tellAll(() => ({ case: 'setFeatures', value: { features: { bits, bitsHigh: 0n } } }));
-  }
-
   /** Rings whose place changes stand still meanwhile, and go on at their new place. */
   #setMemory(regions: readonly RegionPlace[], placements: readonly RingPlacement[]): void {
     const moved = placements.filter(({ index, areas }) => !isSame(this.#rings.get(index)?.areas, areas));
     for (const { index } of moved) this.#pause(index);
-    this.#tellAll(({ window }) => ({
-      case: 'setMemTable',
-      value: {
-        regions: regions.map(({ gpa, bytes, arenaOffset }) => ({
-          guestPhysAddr: BigInt(gpa),
-          sizeBytes: BigInt(bytes),
-          userAddr: BigInt(arenaOffset),
-          window,
-          windowOffset: BigInt(arenaOffset),
-          pageBytes: PAGE_BYTES,
-        })),
-      },
-    }));
+    this.#around.vmm.setRegions(regions);
     for (const { index, areas } of moved) {
       const ring = this.#rings.get(index);
       if (ring === undefined || areas === null) continue;
@@ -187,7 +150,7 @@ export class PluginDevice {
     this.#rings.set(index, ring);
     const { kicks, statistics } = this.#around;
     try {
-      kicks.watch(kick, this.#channel(index), index & 1, statistics.counters(this.number, index));
+      kicks.watch(kick, this.#around.vmm, index, statistics.counters(this.number, index));
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#stop(index);
@@ -201,28 +164,11 @@ export class PluginDevice {
     const { start, areas, base, enabled } = ring;
     if (areas === null) return 'its memory is gone';
     const { index, size } = start;
-    const channel = this.#channel(index);
-    channel.tell({ case: 'setVringEnable', value: { index, enable: enabled } });
-    const vector = index & 1;
-    const reply = channel.ask({
-      case: 'setVring',
-      value: {
-        index,
-        num: size,
-        descriptorAddr: BigInt(areas.descriptor),
-        driverAddr: BigInt(areas.driver),
-        deviceAddr: BigInt(areas.device),
-        base,
-        kick: start.kick >= 0,
-        call: ring.call >= 0,
-        kickVector: vector,
-        callVector: vector,
-        enable: true,
-      },
-    });
-    if (reply.error !== 0) return reply.reason;
-    this.#logUsed(ring);
-    return null;
+    const { vmm } = this.#around;
+    const eventfds = { kick: start.kick >= 0, call: ring.call >= 0 };
+    const refused = vmm.run({ index, size, areas, base, enabled, ...eventfds });
+    if (refused === null) vmm.logUsed(index, ring.usedLogGpa);
+    return refused;
   }
 
   #stop(index: number): RingBase {
@@ -230,7 +176,7 @@ export class PluginDevice {
     if (ring === undefined) throw new Error(`ring ${index} is stopped but was not started`);
     this.#report(ring);
     this.#pause(index);
-    this.#around.kicks.unwatch(ring.start.kick, this.#channel(index), index & 1);
+    this.#around.kicks.unwatch(this.#around.vmm, index);
     this.#rings.delete(index);
     const base = decodeBase(ring.start.format, ring.base);
     if (base === null) throw new Error(`ring ${index} stopped at ${ring.base}`);
@@ -241,16 +187,14 @@ export class PluginDevice {
   #pause(index: number): void {
     const ring = this.#rings.get(index);
     if (ring === undefined || ring.areas === null) return;
-    const { answer } = this.#channel(index).tell({ case: 'getVringBase', value: { index } });
-    if (answer.case !== 'vringBase') throw new Error(`the base of ring ${index} is a ${answer.case}`);
-    ring.base = answer.value.base;
+    ring.base = this.#around.vmm.stop(index);
     ring.areas = null;
     // used entries may be published whose call was still to come: one too many costs nothing, one too few a hang
     if (ring.call >= 0) signalEvent(ring.call);
   }
 
   #enable(index: number, on: boolean): void {
-    this.#channel(index).tell({ case: 'setVringEnable', value: { index, enable: on } });
+    this.#around.vmm.enable(index, on);
     this.#change(index, (ring) => {
       ring.enabled = on;
       if (ring.call >= 0) signalEvent(ring.call);
@@ -260,22 +204,6 @@ export class PluginDevice {
   #change(index: number, change: (ring: HeldRing) => void): void {
     const ring = this.#rings.get(index);
     if (ring !== undefined) change(ring);
-  }
-
-  #setLog(log: { arenaOffset: number; bytes: number; logAll: boolean } | null): void {
-    this.#tellAll(({ window }) => ({
-      case: 'setLog',
-      value:
-        log === null || !log.logAll
-          ? { enable: false }
-          : { enable: true, window, windowOffset: BigInt(log.arenaOffset), sizeBytes: BigInt(log.bytes) },
-    }));
-  }
-
-  #logUsed({ start, usedLogGpa }: HeldRing): void {
-    const { index } = start;
-    const value = { index, enable: usedLogGpa !== null, guestAddr: BigInt(usedLogGpa ?? 0) };
-    this.#channel(index).tell({ case: 'setVringLog', value });
   }
 }
 

@@ -1,7 +1,9 @@
 import type { PluginDefinition } from '@vhostlab/backend-sdk';
+import { vdpaPlugin } from '@vhostlab/backend-vdpa';
 import { vhostNetPlugin } from '@vhostlab/backend-vhost-net';
 import { vhostUserPlugin } from '@vhostlab/backend-vhost-user';
 import { CORE_ARENA_BYTES, type ComponentPlan, type EndPlan, type ModuleRegistry } from '@vhostlab/engine';
+import { nicModules, offeredFeatures, planNic } from '@vhostlab/nic';
 import { type HandlerConfig, type HandlerDatapath, switchModules } from '@vhostlab/switch';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import type { ScenarioConfig } from '@vhostlab/workload';
@@ -21,7 +23,12 @@ interface Hosted {
 const HOSTED: Readonly<Record<PluginName, Hosted>> = {
   'vhost-user': { definition: vhostUserPlugin, backend: 'vhost-user', datapath: 'userspace' },
   'user-interrupt': { definition: vhostNetPlugin, backend: 'vhost-net', datapath: 'kernel' },
+  'sw-vdpa': { definition: vdpaPlugin, backend: 'vdpa', datapath: 'offloaded' },
 };
+
+/** The NIC's core, and the channel of its wire, which ends at the edge of the thread. */
+const NIC = 'nic0';
+export const WIRE = 'wire';
 
 /** The components of one thread: the plugin's cores and the bridge that switches between its guests. */
 export interface PluginPlan {
@@ -36,13 +43,24 @@ export interface PluginPlan {
 /** Lays out a plugin for `guests` devices of `queuePairs` queue pairs each, all on one thread. */
 export function planPlugin(spec: PluginSpec, guests: number, queuePairs: number): PluginPlan {
   const { definition, backend, datapath } = HOSTED[spec.plugin];
-  const plan = definition.plan(scenario(spec, backend, guests, queuePairs));
-  const components = [plan, planHandler(plan, spec.flows, guests, datapath)];
+  const config = scenario(spec, backend, guests, queuePairs);
+  const plan = definition.plan(config);
+  const parts = spec.plugin === 'sw-vdpa' ? [plan, nicOnly(planNic(config))] : [plan];
+  const components = [...parts, planHandler(parts, spec.flows, guests, datapath)];
   return {
     components,
-    modules: new Map([...definition.modules, ...switchModules]),
-    offered: offeredBy(plan),
+    modules: new Map([...definition.modules, ...nicModules, ...switchModules]),
+    offered: offeredBy(plan, config),
     arenaBytes: bytesOf(components),
+  };
+}
+
+/** The NIC without the station at the far end of its wire. */
+function nicOnly({ cores, windows, ends }: ComponentPlan): ComponentPlan {
+  return {
+    cores: cores.filter(({ id }) => id === NIC),
+    windows,
+    ends: ends.filter(({ core }) => core === NIC),
   };
 }
 
@@ -76,12 +94,14 @@ function scenario(
 
 /** The switch service's part: it answers the misses of every datapath of the plugin. */
 function planHandler(
-  plan: ComponentPlan,
+  parts: readonly ComponentPlan[],
   flows: readonly string[],
   guests: number,
   kind: HandlerDatapath['kind'],
 ): ComponentPlan {
-  const upcalls = plan.ends.filter(({ kind: channel, end }) => channel === 'control' && end === 'switch');
+  const upcalls = parts
+    .flatMap(({ ends }) => ends)
+    .filter(({ kind: channel, end }) => channel === 'control' && end === 'switch');
   const config: HandlerConfig = {
     ports: guestPorts(guests),
     datapaths: upcalls.map(({ channel }) => ({ end: channel, kind })),
@@ -105,7 +125,13 @@ function planHandler(
   };
 }
 
-function offeredBy(plan: ComponentPlan): bigint {
+function offeredBy(plan: ComponentPlan, { backend, offloads, queues }: ScenarioConfig): bigint {
+  // the IOMMU is the VMM's business, address and link the device configuration's
+  if (backend === 'vdpa') {
+    return offeredFeatures(offloads, queues, false)
+      .without('ACCESS_PLATFORM', 'MAC', 'STATUS', 'MTU', 'MQ')
+      .toBigInt();
+  }
   const config = plan.cores.find(({ config }) => Object.hasOwn(config as object, 'offered'))?.config;
   const { offered } = config as { offered: { low: number; high: number } };
   return new FeatureSet(offered.low, offered.high).toBigInt();

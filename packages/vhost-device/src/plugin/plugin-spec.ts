@@ -1,12 +1,13 @@
 /** Back-end plugins that this program hosts, named for what they are on the real clock. */
-export const PLUGIN_NAMES = ['vhost-user', 'user-interrupt'] as const;
+export const PLUGIN_NAMES = ['vhost-user', 'user-interrupt', 'sw-vdpa'] as const;
 export type PluginName = (typeof PLUGIN_NAMES)[number];
 
 /** A plugin and the bridge behind it: plain data. */
 export interface PluginSpec {
   /**
    * `vhost-user`: a polling core copies between rings and the user-space datapath. `user-interrupt`: a copying worker per
-   * queue pair that sleeps until it is kicked, split rings only.
+   * queue pair that sleeps until it is kicked, split rings only. `sw-vdpa`: the model of a NIC with a virtio function
+   * per guest and an embedded switch, in software; what its hardware takes at least, it takes here.
    */
   readonly plugin: PluginName;
   /**

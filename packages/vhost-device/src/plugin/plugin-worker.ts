@@ -1,13 +1,16 @@
-import { RealThread } from '@vhostlab/engine';
+import { EdgeLinkEnd, RealThread } from '@vhostlab/engine';
 import { attachArena, monotonicMs, setAffinity, type ThreadInbox } from '@vhostlab/host';
 import { Arena } from '@vhostlab/memory';
 import type { WorkerCommand, WorkerNote, WorkerOrder } from '../control/commands.ts';
 import { SharedStatistics } from '../stats/shared-statistics.ts';
 import { KickWatch } from './kick-watch.ts';
+import { NoWire } from './no-wire.ts';
 import type { PluginConfig } from './plugin-config.ts';
 import { PluginDevice } from './plugin-device.ts';
 import { planPlugin } from './plugin-plan.ts';
+import { VdpaVmm } from './vdpa-vmm.ts';
 import { VhostChannel } from './vhost-channel.ts';
+import { VhostVmm } from './vhost-vmm.ts';
 
 /** Turns of a busy thread between two looks at everything that is not a ring. */
 const CHORES_EVERY = 4096;
@@ -43,13 +46,15 @@ export class PluginWorker {
     if (cpus.length > 0) setAffinity(cpus);
     const { components, modules, offered } = planPlugin(spec, devices, queuePairs);
     const mapped = new Arena(attachArena(arena.address, arena.sizeBytes).buffer);
+    const own = mapped.within(ownOffset, ownBytes);
     this.#thread = new RealThread(components, modules, {
-      arena: mapped.within(ownOffset, ownBytes),
+      arena: own,
       profile,
       readPs: () => monotonicMs() * PS_PER_MS,
       // guest memory is mapped anywhere in the arena, so a guest's window is all of it
       window: (id) => (id.startsWith('guest') ? 0 : undefined),
       notify: (channel, vector) => this.#call(channel, vector),
+      link: () => new EdgeLinkEnd(own, new NoWire(), 1, 64),
     });
     this.#waits = components.every(({ cores }) => cores.every(({ mode }) => mode !== 'poll'));
     this.#kicks = new KickWatch(inbox.wakeNumber);
@@ -60,7 +65,9 @@ export class PluginWorker {
         (_, pair) => new VhostChannel(this.#thread, number, pair),
       );
       const note = (note: WorkerNote): void => inbox.note(note);
-      const around = { arena: mapped, channels, offered, statistics, kicks: this.#kicks, note };
+      const vmm =
+        spec.plugin === 'sw-vdpa' ? new VdpaVmm(channels, offered) : new VhostVmm(channels, offered);
+      const around = { arena: mapped, vmm, statistics, kicks: this.#kicks, note };
       const device = new PluginDevice(number, around);
       for (const [pair, { memory }] of channels.entries()) {
         this.#byChannel.set(memory, { device, firstRing: 2 * pair });

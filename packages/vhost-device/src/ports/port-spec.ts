@@ -1,3 +1,5 @@
+import { PLUGIN_NAMES, type PluginName } from '../plugin/plugin-spec.ts';
+
 /** What stands behind a queue pair, as `--port` says it: plain data that travels to a worker. */
 export type PortSpec =
   | { readonly kind: 'drop' }
@@ -6,8 +8,8 @@ export type PortSpec =
   | { readonly kind: 'generate'; readonly size: string; readonly rate: string }
   | { readonly kind: 'pcap'; readonly out?: string; readonly in?: string; readonly rate?: string }
   | { readonly kind: 'tap'; readonly name: string }
-  /** The project's own switch between all devices of the process. */
-  | { readonly kind: 'switch'; readonly tso: boolean };
+  /** The project's own switch between all devices of the process; without a plugin, the mode of the back end chooses. */
+  | { readonly kind: 'switch'; readonly tso: boolean; readonly plugin?: PluginName };
 
 /** Forms of `--port`, for help and errors. */
 export const PORT_FORMS = [
@@ -18,13 +20,13 @@ export const PORT_FORMS = [
   'pcap:FILE',
   'pcap:out=FILE,in=FILE,rate=1Mpps',
   'tap:NAME',
-  'switch[:tso=on]',
+  'switch[:plugin=sw-vdpa,tso=on]',
 ] as const;
 
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   generate: ['size', 'rate'],
   pcap: ['out', 'in', 'rate'],
-  switch: ['tso'],
+  switch: ['plugin', 'tso'],
 };
 
 /** Reads `--port`. Throws a RangeError, one sentence that says which forms there are. */
@@ -47,9 +49,10 @@ export function parsePortSpec(text: string): PortSpec {
       return { kind, ...(rest.includes('=') ? settings(kind, rest) : { out: rest }) };
     }
     case 'switch': {
-      const { tso = 'off' } = settings(kind, rest);
-      if (tso === 'on' || tso === 'off') return { kind, tso: tso === 'on' };
-      break;
+      const { tso = 'off', plugin } = settings(kind, rest);
+      const name = PLUGIN_NAMES.find((known) => known === plugin);
+      if ((tso !== 'on' && tso !== 'off') || name !== plugin) break;
+      return { kind, tso: tso === 'on', ...(name === undefined ? {} : { plugin: name }) };
     }
     case 'tap':
       if (rest !== '') return { kind, name: rest };

@@ -21,13 +21,15 @@ export interface Hosting {
 /** What a thread is given of the process. */
 export type Place = Pick<WorkerConfig, 'arena' | 'ownOffset' | 'statistics' | 'devices'>;
 
+type SwitchPort = Extract<BackendOptions['port'], { kind: 'switch' }>;
+
 /** Chooses it by the port: the switch is the project's own, with its back-end plugins in front. */
 export async function hostingOf(options: BackendOptions, devices: number): Promise<Hosting> {
   const { port, queuePairs, without } = options;
   if (port.kind !== 'switch') return workers(options);
   // a back end without the switch has no need of all that
   const { PLUGIN_MODULE, pluginHost } = await import('../plugin/plugin-host.ts');
-  const { features, ownBytes, config } = pluginHost(pluginSpec(options, port.tso), devices, queuePairs);
+  const { features, ownBytes, config } = pluginHost(pluginSpec(options, port), devices, queuePairs);
   return {
     module: PLUGIN_MODULE,
     ownBytes,
@@ -36,8 +38,8 @@ export async function hostingOf(options: BackendOptions, devices: number): Promi
   };
 }
 
-function pluginSpec({ mode, flows }: BackendOptions, tso: boolean): PluginSpec {
-  return { plugin: mode === 'poll' ? 'vhost-user' : 'user-interrupt', flows, csum: true, tso };
+function pluginSpec({ mode, flows }: BackendOptions, { plugin, tso }: SwitchPort): PluginSpec {
+  return { plugin: plugin ?? (mode === 'poll' ? 'vhost-user' : 'user-interrupt'), flows, csum: true, tso };
 }
 
 function workers(options: BackendOptions): Hosting {

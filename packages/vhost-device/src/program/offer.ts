@@ -68,9 +68,14 @@ export function withoutFeatures(features: bigint, queuePairs: number, without: r
 
 /** Protocol feature bits. */
 export function offeredProtocolFeatures(port: PortSpec): bigint {
-  // nobody announces a guest to the bridge: its first frame does
-  const names = DEVICE_PROTOCOL_FEATURES.filter((name) => port.kind !== 'switch' || name !== 'RARP');
-  return protocolMask(...names);
+  const absent = absentFrom(port);
+  return protocolMask(...DEVICE_PROTOCOL_FEATURES.filter((name) => !absent.includes(name)));
+}
+
+/** Nobody announces a guest to the bridge, its first frame does; hardware that writes by DMA keeps no dirty log. */
+function absentFrom(port: PortSpec): readonly string[] {
+  if (port.kind !== 'switch') return [];
+  return port.plugin === 'sw-vdpa' ? ['RARP', 'LOG_SHMFD'] : ['RARP'];
 }
 
 /** Longest frame that a device with this port carries. */

@@ -1,4 +1,5 @@
 import { flowProblem } from '../plugin/guest-ports.ts';
+import type { PluginName } from '../plugin/plugin-spec.ts';
 import type { PortSpec } from '../ports/port-spec.ts';
 import type { WorkerMode } from '../worker/worker-config.ts';
 import { DEVICE_FEATURES, type DeviceFeatures } from './offer.ts';
@@ -61,16 +62,18 @@ export function checkBackendOptions(options: BackendOptions): string | null {
     return `--workers ${workers}: use 1 to ${queuePairs}, one queue pair each at least`;
   if (!isWithin(mtuBytes, 68, 65_535)) return `--mtu ${mtuBytes}: use 68 to 65535 bytes`;
   if (unknown !== undefined) return `--without ${unknown}: this is not one of ${known.join(', ')}`;
-  if (port.kind === 'switch') return switchProblem(options);
+  if (port.kind === 'switch') return switchProblem(options, port.plugin);
   if (options.flows.length > 0) return '--flow is for --port switch: leave it out, or give that port';
   if (port.kind === 'tap' && sockets.length > 1)
     return '--port tap: a tap belongs to one device, give one --socket-path';
   return null;
 }
 
-function switchProblem({ workers, mode, flows, sockets }: BackendOptions): string | null {
+function switchProblem(options: BackendOptions, plugin: PluginName | undefined): string | null {
+  const { workers, mode, flows, sockets } = options;
   if (workers > 1) return `--workers ${workers}: the switch runs on one thread, use 1`;
-  if (mode === 'adaptive') return '--mode adaptive: use poll or interrupt with --port switch';
+  if (mode === 'adaptive' && plugin === undefined)
+    return '--mode adaptive: use poll or interrupt with --port switch';
   return flowProblem(flows, Math.max(1, sockets.length));
 }
 
