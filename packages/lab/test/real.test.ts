@@ -6,7 +6,7 @@ describe('parseRealOptions', () => {
   it('has defaults for everything', () => {
     expect(parseRealOptions({})).toEqual({
       workloads: ['pvp', 'v2v', 'rr'],
-      backends: ['vhost-user', 'user-interrupt', 'vhost-net', 'vdpa'],
+      backends: ['vhost-user', 'user-interrupt', 'sw-vdpa', 'vhost-net', 'vdpa'],
       size: '64',
       queues: 1,
       ring: 'split',

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { ProgramCommand } from './backend-process.ts';
 import { machineName } from './fidelity.ts';
-import { measureRound, type Round, type WorkerMode } from './measure-round.ts';
+import { type BackendWay, measureRound, type Round } from './measure-round.ts';
 import type { RealBackend, RealOptions, RealWorkload } from './real-options.ts';
 
 /** Median of several rounds, with the least and the most of them. */
@@ -48,10 +48,11 @@ export interface RealEnvironment {
   onRound?(text: string): void;
 }
 
-/** How the back ends wait that can be measured everywhere. */
-const MODES: Partial<Record<RealBackend, WorkerMode>> = {
-  'vhost-user': 'poll',
-  'user-interrupt': 'interrupt',
+/** The back ends that can be measured everywhere. */
+const WAYS: Partial<Record<RealBackend, BackendWay>> = {
+  'vhost-user': { mode: 'poll' },
+  'user-interrupt': { mode: 'interrupt' },
+  'sw-vdpa': { mode: 'poll', plugin: 'sw-vdpa' },
 };
 /** The device without which a row has no figures. */
 const DEVICES: Partial<Record<RealBackend, string>> = {
@@ -68,13 +69,13 @@ export async function compareReal(
   environment: RealEnvironment,
 ): Promise<RealComparison> {
   const rounds = new Map<string, Round[]>();
-  const measured = options.backends.filter((backend) => MODES[backend] !== undefined);
   for (let round = 1; round <= options.repeat; round++) {
     for (const workload of options.workloads) {
-      for (const backend of measured) {
+      for (const backend of options.backends) {
+        const way = wayOf(workload, backend);
+        if (way === undefined) continue;
         environment.onRound?.(`${workload} over ${backend}, round ${round} of ${options.repeat}`);
-        const mode = MODES[backend] as WorkerMode;
-        const found = await measureRound(workload, mode, options, environment.program, environment.signal);
+        const found = await measureRound(workload, way, options, environment.program, environment.signal);
         const key = `${workload} ${backend}`;
         rounds.set(key, [...(rounds.get(key) ?? []), found]);
       }
@@ -84,14 +85,24 @@ export async function compareReal(
     options.backends.map((backend): RealResult => {
       const own = rounds.get(`${workload} ${backend}`);
       const head = { workload, backend, clock: 'real' as const };
-      return own === undefined ? { ...head, absent: absence(backend) } : { ...head, ...summary(own) };
+      return own === undefined
+        ? { ...head, absent: absence(workload, backend) }
+        : { ...head, ...summary(own) };
     }),
   );
   const { repeat, seconds } = options;
   return { run: { clock: 'real', machine: machineName(), repeat, seconds }, results };
 }
 
-function absence(backend: RealBackend): string {
+/** How a workload is measured on a back end; undefined: not at all. A plugin of its own has only the switch behind it. */
+function wayOf(workload: RealWorkload, backend: RealBackend): BackendWay | undefined {
+  const way = WAYS[backend];
+  return way?.plugin !== undefined && workload !== 'v2v' ? undefined : way;
+}
+
+function absence(workload: RealWorkload, backend: RealBackend): string {
+  if (WAYS[backend] !== undefined)
+    return `not measured: ${workload} does not go through its plugin, v2v does`;
   const device = DEVICES[backend] ?? '';
   return existsSync(device)
     ? `not measured: this version does not drive ${device}`

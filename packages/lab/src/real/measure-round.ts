@@ -20,16 +20,21 @@ export interface Round {
   readonly fidelity: Fidelity;
 }
 
-export type WorkerMode = 'poll' | 'interrupt';
+/** How a row's back end is run. */
+export interface BackendWay {
+  readonly mode: 'poll' | 'interrupt';
+  /** Plugin in front of the switch, where it is not the one that the mode stands for. */
+  readonly plugin?: string;
+}
 
 const SETTLE_MS = 300;
 const LINE_BPS = 100e9;
 const ENDLESS = 1e9;
 
 /** Port of the back end that is the far end of a workload. */
-function portOf(workload: RealWorkload, size: string): string {
+function portOf(workload: RealWorkload, plugin: string | undefined, size: string): string {
   if (workload === 'tx') return 'drop';
-  if (workload === 'v2v') return 'switch';
+  if (workload === 'v2v') return plugin === undefined ? 'switch' : `switch:plugin=${plugin}`;
   return workload === 'rr' ? 'echo' : `generate:size=${size}`;
 }
 
@@ -59,7 +64,7 @@ function workloadOf(workload: RealWorkload, size: string): Workload {
 /** Runs one workload once: back end in a process of its own, guests in worker threads of this one. */
 export async function measureRound(
   workload: RealWorkload,
-  mode: WorkerMode,
+  way: BackendWay,
   options: RealOptions,
   program: ProgramCommand,
   signal: AbortSignal,
@@ -69,7 +74,7 @@ export async function measureRound(
   const sockets = (workload === 'v2v' ? ['0', '1'] : ['0']).map((name) => join(folder, name));
   const backend = await startBackendProcess(program, [
     ...sockets.flatMap((path) => ['--socket-path', path]),
-    ...['--mode', mode, '--port', portOf(workload, options.size)],
+    ...['--mode', way.mode, '--port', portOf(workload, way.plugin, options.size)],
     ...['--queues', `${options.queues}`, '--workers', workload === 'v2v' ? '1' : `${options.queues}`],
   ]);
   const start = async (socketPath: string, does: Workload): Promise<Frontend> => {
@@ -81,7 +86,7 @@ export async function measureRound(
       workers: queues,
       ring,
       queueSize,
-      wait: mode,
+      wait: way.mode,
       workload: does,
     });
     guests.push(guest);

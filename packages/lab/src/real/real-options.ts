@@ -11,7 +11,7 @@ export const REAL_WORKLOADS = ['tx', 'rx', 'pvp', 'v2v', 'rr'] as const;
 export type RealWorkload = (typeof REAL_WORKLOADS)[number];
 
 /** Rows of the measured table, named for what they are. */
-export const REAL_BACKENDS = ['vhost-user', 'user-interrupt', 'vhost-net', 'vdpa'] as const;
+export const REAL_BACKENDS = ['vhost-user', 'user-interrupt', 'sw-vdpa', 'vhost-net', 'vdpa'] as const;
 export type RealBackend = (typeof REAL_BACKENDS)[number];
 
 const oneOf = <T extends string>(what: string, names: readonly [T, ...T[]]) =>
