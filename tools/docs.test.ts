@@ -131,4 +131,11 @@ describe('docs/vhost-user.md', () => {
   it('has a row for every form of --port', () => {
     expect(PORT_FORMS.filter((form) => !page.includes(`| \`${form}\` |`))).toEqual([]);
   });
+
+  it('has a row for every command of vhost-user and for no other', async () => {
+    const program = await createProgram({ out: () => undefined, err: () => undefined } as unknown as Io);
+    const group = program.commands.find((command) => command.name() === 'vhost-user');
+    const rows = [...page.matchAll(/^\| `vhostlab vhost-user ([a-z]+)` \|/gm)].map(([, name]) => name);
+    expect(rows.toSorted()).toEqual(group?.commands.map((command) => command.name()).toSorted());
+  });
 });

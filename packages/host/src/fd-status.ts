@@ -28,6 +28,18 @@ export interface ProcessDescriptor {
   readonly info: ReadonlyMap<string, string>;
 }
 
+/** Number of every process that can be seen. */
+export function processIds(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** Identity of an eventfd, the same in every process that has it; undefined for anything else. */
+export function eventFdId(fd: Descriptor): string | undefined {
+  return describe('self', fd.number)?.info.get('eventfd-id')?.trim();
+}
+
 /** Descriptors of a process; undefined when it has ended or belongs to somebody else. */
 export function processDescriptors(pid: number): ProcessDescriptor[] | undefined {
   try {
@@ -43,7 +55,7 @@ export function processDescriptor(pid: number, number: number): ProcessDescripto
   return describe(pid, number);
 }
 
-function describe(pid: number, number: number): ProcessDescriptor | undefined {
+function describe(pid: number | 'self', number: number): ProcessDescriptor | undefined {
   try {
     const target = readlinkSync(`/proc/${pid}/fd/${number}`);
     const lines = readFileSync(`/proc/${pid}/fdinfo/${number}`, 'latin1').split('\n');
@@ -79,7 +91,7 @@ export function processMappings(pid: number): ProcessMapping[] | undefined {
   } catch {
     return undefined;
   }
-  const line = /^([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+) (\d+)\s*(.*)$/gm;
+  const line = /^([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+) (\d+)[ \t]*(.*)$/gm;
   return [...text.matchAll(line)].map(([, start, end, permissions, offset, device, inode, path]) => ({
     start: Number.parseInt(start!, 16),
     end: Number.parseInt(end!, 16),

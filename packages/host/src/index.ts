@@ -5,12 +5,14 @@ export { monotonicMs, monotonicNs, sleep, wallClockMs, within } from './clock.ts
 export { drainEvent, drainedCount, eventFd, signalEvent } from './event-fd.ts';
 export { closeAll, type Descriptor, Fd, openDescriptors } from './fd.ts';
 export {
+  eventFdId,
   isEventFd,
   isNonBlocking,
   type ProcessDescriptor,
   type ProcessMapping,
   processDescriptor,
   processDescriptors,
+  processIds,
   processMappings,
 } from './fd-status.ts';
 export { createFile, fileProblem, readFileBytes } from './file.ts';

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import {
   eventFd,
+  eventFdId,
   isEventFd,
   isNonBlocking,
   memfd,
   pipe,
   processDescriptor,
   processDescriptors,
+  processIds,
   processMappings,
   reserveArena,
   setNonBlocking,
@@ -37,6 +39,9 @@ describe('descriptors and mappings of a process', () => {
     const found = (number: number) => all.find((each) => each.number === number)!;
     expect(found(event.number)).toMatchObject({ target: 'anon_inode:[eventfd]' });
     expect(found(event.number).info.get('eventfd-count')?.trim()).toBe('2');
+    expect(found(event.number).info.get('eventfd-id')?.trim()).toBe(eventFdId(event));
+    expect(eventFdId(file)).toBeUndefined();
+    expect(processIds()).toContain(process.pid);
     expect(found(file.number).target).toBe('/memfd:vhostlab-seen (deleted)');
     const arena = reserveArena(8192);
     arena.mapFile(0, file, 4096, 4096);

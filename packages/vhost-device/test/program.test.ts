@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDescriptors } from '@vhostlab/host';
+import { readCapture } from '@vhostlab/packet';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import {
   type Backend,
@@ -36,6 +37,18 @@ async function guestAt(path: string): Promise<TinyGuest> {
   cleanups.push(() => guest.close());
   await guest.start(path);
   return guest;
+}
+
+/** The frames of a capture as hex. */
+function framesOf(bytes: Uint8Array): string[] {
+  const reader = readCapture(bytes);
+  const frames: string[] = [];
+  while (reader.next()) {
+    frames.push(
+      Buffer.from(bytes.subarray(reader.offset, reader.offset + reader.capturedLength)).toString('hex'),
+    );
+  }
+  return frames;
 }
 
 async function echoes(guest: TinyGuest, bytes: number, fill: number): Promise<void> {
@@ -94,6 +107,20 @@ describe('startBackend', () => {
     await echoes(good, 60, 3);
     const broken = backend.statistics.snapshot().filter(({ violations }) => violations > 0);
     expect(broken.map(({ device, queue }) => [device, queue])).toEqual([[0, 1]]);
+  });
+
+  it('writes what the guest sends and its announcement into a capture', async () => {
+    const out = join(folder, 'out.pcapng');
+    const { backend, path } = await start({ mode: 'interrupt', port: { kind: 'pcap', out } });
+    const guest = await guestAt(path);
+    guest.send(60, 0x11);
+    await vi.waitFor(() => expect(backend.statistics.snapshot()[1]?.frames).toBe(1), { timeout: 10_000 });
+    await guest.session?.sendRarp(Uint8Array.of(0x52, 0x54, 0, 0, 0, 9));
+    await backend.stop();
+    const frames = framesOf(readFileSync(out));
+    expect(frames[0]).toBe('11'.repeat(60));
+    expect(frames[1]?.slice(0, 28)).toBe('ffffffffffff5254000000098035');
+    expect(frames).toHaveLength(2);
   });
 
   it('names a socket that somebody else serves, and opens none of the others', async () => {

@@ -14,7 +14,6 @@ describe('nothing is said about correct peers over millions of buffers', () => {
       const sometimes = await observeConcurrently(plain, 2000, 1);
       expect([...all.found, ...sometimes.found]).toEqual([]);
       expect(all.done + sometimes.done).toBeGreaterThan(500_000);
-      expect(all.totals.chains).toBeGreaterThan(1000);
     },
   );
 });

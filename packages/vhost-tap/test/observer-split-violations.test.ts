@@ -57,7 +57,6 @@ const CASES: readonly Case[] = [
   ['avail.flags', 'avail-flags', {}, (ring) => ring.u16(ring.driver, 6)],
   ['head beyond the table', 'avail-head-range', {}, (ring) => ring.offer(0, 8)],
   ['head twice', 'avail-head-busy', {}, twoOffered((ring) => ring.offer(2, 1))],
-  ['head twice in order', 'avail-head-busy', offloads('IN_ORDER'), twoOffered((ring) => ring.offer(2, 1))],
   ['next beyond the table', 'next-range', {}, chain((ring) => ring.put(0, BUFFER, 72, NEXT, 8))],
   ['loop', 'chain-loop', {}, chain((ring) => ring.put(0, BUFFER, 72, NEXT, 0))],
   ['loop of empty descriptors', 'chain-loop', {}, chain((ring) => ring.put(0, BUFFER, 0, NEXT, 0))],

@@ -1,4 +1,4 @@
-import { openDescriptors, sleep } from '@vhostlab/host';
+import { openDescriptors } from '@vhostlab/host';
 import { readCapture } from '@vhostlab/packet';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseInjectRule } from '../src/index.ts';
@@ -117,17 +117,19 @@ describe('a tap between our own peers', () => {
 });
 
 describe('faults between peers', () => {
-  it('loses a kick, and says so', async () => {
+  it('loses kicks, and says so', async () => {
     const lab = newLab();
     await lab.backend();
     const tap = lab.startTap({ inject: [parseInjectRule('drop kick')] });
     const frontend = await lab.frontend({ workload: verify(400), wait: 'interrupt' });
-    await vi.waitFor(() => expect(tap.summary().injected).toBeGreaterThan(0), { timeout: 5000, interval: 5 });
-    await sleep(20);
-    const { verified } = await frontend.stop();
-    // what the ring held when it started was found without a kick
-    expect(verified?.received).toBeLessThan(400);
-    await tap.stop();
+    await vi.waitFor(() => expect(tap.summary().injected).toBeGreaterThan(0), {
+      timeout: 20_000,
+      interval: 5,
+    });
+    // our back end looks again by itself, so frames may arrive all the same
+    await frontend.stop();
+    const { kicks, injected } = await tap.stop();
+    expect(injected).toBe(kicks);
     expect(lab.read('live.log')).toMatch(/INJECT drop kick: kick of vq/);
     expect(linesOf(lab).some(({ kind }) => kind === 'inject')).toBe(true);
   });
@@ -142,17 +144,15 @@ describe('faults between peers', () => {
     expect(verified).toMatchObject({ received: 100, lost: 0 });
   });
 
-  it('duplicates a message, and the answer to the copy is named', async () => {
+  it('duplicates and drops messages, and blames nobody for what it does itself', async () => {
     const lab = newLab();
     await lab.backend();
-    const tap = lab.startTap({ inject: [parseInjectRule('duplicate message GET_QUEUE_NUM nth=1')] });
-    await lab.frontend({ workload: { kind: 'rx' } }).then(
-      (frontend) => frontend.stop(),
-      () => undefined,
-    );
-    const { violations } = await tap.stop();
-    expect(violations).toContainEqual(
-      expect.objectContaining({ code: 'reply-unasked', party: 'back end', clause: 'vhost-user, Header' }),
-    );
+    const rules = ['duplicate message SET_VRING_ENABLE nth=1', 'drop message GET_MAX_MEM_SLOTS'];
+    const tap = lab.startTap({ inject: rules.map(parseInjectRule) });
+    const starting = lab.frontend({ workload: { kind: 'rx' }, replyTimeoutMs: 300, connectTimeoutMs: 500 });
+    await expect(starting).rejects.toThrow();
+    const summary = await tap.stop();
+    expect(summary.injected).toBeGreaterThan(0);
+    expect(summary.violations).toEqual([]);
   });
 });

@@ -46,6 +46,17 @@ export class FlowChecker {
     return this.#end(null);
   }
 
+  /** A request did not reach the back end: nobody will answer it. */
+  lost(message: Message): void {
+    this.#main.forget(message);
+  }
+
+  /** A request reached the back end once more: it may be answered once more. */
+  repeated(message: Message): void {
+    const answer = this.#answerTo(message);
+    if (answer !== 'none') this.#main.add(message, false, null);
+  }
+
   /** A message of the back end on the main socket: always an answer. */
   backAnswer(message: Message): FlowResult {
     this.#begin(message, 'back end');

@@ -29,6 +29,12 @@ export class PendingRequests<T> {
     return { found, passed: before.filter(({ mustAnswer }) => mustAnswer) };
   }
 
+  /** Forgets the newest request, which was lost on its way. */
+  forget(message: Message): void {
+    const at = this.#waiting.findLastIndex((each) => each.message === message);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
   /** Requests that still wait for an answer that must come. */
   get unanswered(): PendingRequest<T>[] {
     return this.#waiting.filter(({ mustAnswer }) => mustAnswer);

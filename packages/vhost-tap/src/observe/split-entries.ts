@@ -33,8 +33,6 @@ export class SplitEntries {
   /** Called for each buffer whose completion was seen: head, and bytes written. */
   onUsed: ((head: number, length: number) => void) | null = null;
   readonly #outstanding: Int16Array;
-  /** By head: where it was offered last. */
-  readonly #indexOf: Int32Array;
   readonly #u16: Uint16Array;
   readonly #size: number;
   readonly #mask: number;
@@ -66,7 +64,6 @@ export class SplitEntries {
     this.heads = new Uint16Array(ring.size);
     this.writable = new Float64Array(ring.size).fill(UNKNOWN_BYTES);
     this.#outstanding = new Int16Array(ring.size);
-    this.#indexOf = new Int32Array(ring.size).fill(-1);
   }
 
   /** The ring is empty at `index`: all is known. */
@@ -217,23 +214,11 @@ export class SplitEntries {
       this.isExact = false;
       return;
     }
-    const isBusy = this.#inOrder
-      ? this.#isOffered(head, index)
-      : ++this.#outstanding[head] > 1 && this.isExact;
-    if (isBusy) {
+    // with IN_ORDER a head is not followed: entries of a batch name its last one only
+    if (!this.#inOrder && ++this.#outstanding[head] > 1 && this.isExact) {
       this.#findings.say('avail-head-busy', `avail entry ${index} offers head ${head}, which is outstanding`);
     }
     this.writable[head] = UNKNOWN_BYTES;
-    this.#indexOf[head] = index;
-  }
-
-  /** In order: true when `head` is at a place before `index` whose buffer is still outstanding. */
-  #isOffered(head: number, index: number): boolean {
-    const former = this.#indexOf[head];
-    const ago = (index - former) & 0xffff;
-    const used = Atomics.load(this.#u16, this.#usedIndexWord);
-    const oldest = Math.min((index - this.headsFrom) & 0xffff, (index - used) & 0xffff);
-    return ago > 0 && ago <= oldest && ago < this.#size && this.heads[former & this.#mask] === head;
   }
 
   /**

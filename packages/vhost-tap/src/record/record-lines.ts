@@ -10,6 +10,9 @@ export interface FdNote {
   /** Of a file. */
   readonly bytes?: number;
   readonly pageBytes?: number;
+  readonly inode?: number;
+  /** Of an eventfd: what every process that has it calls it. */
+  readonly id?: string;
 }
 
 /** Bytes of guest memory, kept in `memory.bin`. */
@@ -106,6 +109,14 @@ export interface NotificationLine extends Timed {
   readonly count: number;
 }
 
+/** The tap has stepped into a descriptor: the other peer got this eventfd in its place. */
+export interface StepLine extends Timed {
+  readonly kind: 'step';
+  readonly name: string;
+  readonly queue: number;
+  readonly id: string;
+}
+
 export interface ViolationLine extends Timed {
   readonly kind: 'violation';
   readonly code: string;
@@ -128,6 +139,7 @@ export type RecordLine =
   | OfferLine
   | WordsLine
   | NotificationLine
+  | StepLine
   | ViolationLine
   | NoteLine;
 

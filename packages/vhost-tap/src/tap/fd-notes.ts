@@ -1,4 +1,4 @@
-import { type Descriptor, fdFacts, isEventFd } from '@vhostlab/host';
+import { type Descriptor, eventFdId, fdFacts, isEventFd } from '@vhostlab/host';
 import type { Fd } from '@vhostlab/vhost-user';
 import type { FdNote } from '../record/record-lines.ts';
 
@@ -8,10 +8,14 @@ export function noteFds(fds: readonly Fd[]): FdNote[] {
 }
 
 function noteOf(fd: Descriptor): FdNote {
-  if (isEventFd(fd)) return { kind: 'eventfd' };
+  if (isEventFd(fd)) {
+    const id = eventFdId(fd);
+    return { kind: 'eventfd', ...(id === undefined ? {} : { id }) };
+  }
   try {
-    const { kind, sizeBytes, pageBytes } = fdFacts(fd);
-    return kind === 'file' ? { kind, bytes: sizeBytes, pageBytes } : { kind };
+    const { kind, sizeBytes, pageBytes, identity } = fdFacts(fd);
+    if (kind !== 'file') return { kind };
+    return { kind, bytes: sizeBytes, pageBytes, inode: Number(identity.split(':')[1]) };
   } catch {
     return { kind: 'other' };
   }

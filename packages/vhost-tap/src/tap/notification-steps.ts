@@ -1,4 +1,4 @@
-import type { Fd } from '@vhostlab/host';
+import { eventFdId, type Fd } from '@vhostlab/host';
 import { NotificationStep } from './notification-step.ts';
 import type { RingSet } from './ring-set.ts';
 import type { SessionSurroundings } from './session-surroundings.ts';
@@ -45,6 +45,15 @@ export class NotificationSteps {
       return decision;
     });
     this.#steps.set(`${kind}/${queue}`, step);
+    const id = eventFdId(instead) ?? '';
+    this.#shared.journal.line({
+      kind: 'step',
+      session: this.#session,
+      t: this.#shared.journal.nowNs,
+      name,
+      queue,
+      id,
+    });
     return instead;
   }
 

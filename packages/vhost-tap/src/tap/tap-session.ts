@@ -169,9 +169,14 @@ export class TapSession {
     for (const rule of decision.rules)
       this.#shared.journal.note(this.number, 'inject', `${rule}: ${message.name}`);
     if (decision.delayNs > 0) await sleep(decision.delayNs / 1e6);
-    if (decision.drop) return;
+    if (decision.drop) {
+      this.#flow.lost(message);
+      return;
+    }
     to.send(bytes, fds);
-    if (decision.duplicate) to.send(bytes, fds);
+    if (!decision.duplicate) return;
+    if (target === 'message') this.#flow.repeated(message);
+    to.send(bytes, fds);
   }
 
   #closed(by: Sender, reason: CloseReason): void {
