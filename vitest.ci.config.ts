@@ -10,6 +10,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     pool: 'forks',
     fileParallelism: false,
+    // whole guests boot and move on CPUs that others use too; what fails twice is a fault
+    retry: 1,
     testTimeout: 300_000,
     hookTimeout: 120_000,
   },
