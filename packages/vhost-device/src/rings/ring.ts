@@ -32,6 +32,7 @@ export class Ring {
   readonly place: RingPlace;
   readonly #format: 'split' | 'packed';
   readonly #usedBytes: number;
+  readonly #deviceBytes: number;
   #brokenTold = false;
 
   private constructor(
@@ -54,6 +55,8 @@ export class Ring {
     this.usedLogGpa = start.usedLogGpa;
     this.#format = start.format;
     this.#usedBytes = usedBytes;
+    const { eventIdx } = place.features;
+    this.#deviceBytes = ringLayout(start.format, start.size, eventIdx).device.bytes;
   }
 
   /** Starts a ring, or says in one sentence why it cannot be. */
@@ -149,6 +152,13 @@ export class Ring {
     }
     if (this.callNumber < 0) return;
     if (signalEvent(this.callNumber)) counters[COUNTER.calls]++;
+  }
+
+  /** Asks the driver for kicks, or for none; the words that say so are guest memory too, in the device area. */
+  wantKicks(wanted: boolean): void {
+    if (wanted) this.queue.enableNotifications();
+    else this.queue.disableNotifications();
+    if (this.memory.isLogging) this.memory.logWritten(this.place.deviceOffset, this.#deviceBytes);
   }
 
   /** Counts a burst of `frames` with `bytes` in all. */

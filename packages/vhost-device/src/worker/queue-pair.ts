@@ -97,8 +97,7 @@ export class QueuePair {
   wantKicks(wanted: boolean): void {
     for (const ring of [this.transmit?.ring, this.receive?.ring]) {
       if (ring === undefined || !ring.isAlive) continue;
-      if (wanted) ring.queue.enableNotifications();
-      else ring.queue.disableNotifications();
+      ring.wantKicks(wanted);
     }
   }
 
