@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { constants, openSync, readFileSync } from 'node:fs';
 import { Fd } from './fd.ts';
 
 /** Makes a file, or empties the one that is there, and opens it for writing. Throws the system's error, which names it. */
@@ -10,14 +10,4 @@ export function createFile(path: string): Fd {
 /** All bytes of a file. Throws the system's error, which names it. */
 export function readFileBytes(path: string): Uint8Array {
   return readFileSync(path);
-}
-
-/** Null, or why a file cannot be opened for reading. */
-export function fileProblem(path: string): string | null {
-  try {
-    closeSync(openSync(path, constants.O_RDONLY));
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }

@@ -15,7 +15,7 @@ export {
   processIds,
   processMappings,
 } from './fd-status.ts';
-export { createFile, fileProblem, readFileBytes } from './file.ts';
+export { createFile, readFileBytes } from './file.ts';
 export { errnoName, HostError } from './host-error.ts';
 export { attachArena, type MapFileOptions, MappedArena, reserveArena } from './mapped-arena.ts';
 export {
@@ -29,7 +29,6 @@ export {
   resize,
 } from './memfd.ts';
 export {
-  openPacketSocket,
   openTap,
   setTapOffloads,
   type TapOptions,
@@ -39,7 +38,6 @@ export {
 } from './network.ts';
 export { openPath } from './open-path.ts';
 export { peerProcess } from './peer-process.ts';
-export { pidfdGetfd, pidfdOpen } from './pidfd.ts';
 export { pipe } from './pipe.ts';
 export { EVENT_ERROR, EVENT_HANGUP, EVENT_READABLE, EVENT_WRITABLE, Poller } from './poller.ts';
 export { type ProcessFacts, processFacts } from './process-facts.ts';

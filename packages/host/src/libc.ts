@@ -37,13 +37,10 @@ export const libc = {
   listen: declare('int listen(int fd, int backlog)'),
   accept: declare('int accept4(int fd, int64_t address, int64_t bytes, int flags)'),
   connect: declare('int connect(int fd, int64_t address, unsigned int bytes)'),
-  setsockopt: declare('int setsockopt(int fd, int level, int option, int64_t value, unsigned int bytes)'),
   getsockopt: declare('int getsockopt(int fd, int level, int option, int64_t value, int64_t bytes)'),
   sendmsg: declare('int64_t sendmsg(int fd, int64_t message, int flags)'),
   recvmsg: declare('int64_t recvmsg(int fd, int64_t message, int flags)'),
   schedSetaffinity: declare('int sched_setaffinity(int thread, size_t bytes, int64_t mask)'),
-  ifNametoindex: declare('unsigned int if_nametoindex(const char *name)'),
-  syscall: declare('long syscall(long number, long a, long b, long c)'),
   getpid: declare('int getpid(void)'),
 } as const;
 

@@ -1,5 +1,4 @@
 import { type Descriptor, Fd } from './fd.ts';
-import { HostError } from './host-error.ts';
 import { checked, libc } from './libc.ts';
 import { openPath } from './open-path.ts';
 import { scratch } from './scratch.ts';
@@ -16,13 +15,8 @@ const SIOCGIFFLAGS = 0x8913;
 const SIOCSIFFLAGS = 0x8914;
 const SIOCSIFMTU = 0x8922;
 const AF_INET = 2;
-const AF_PACKET = 17;
 const SOCK_DGRAM = 2;
-const SOCK_RAW = 3;
 const SOCK_FLAGS = 0o2004000;
-const ETH_P_ALL = 3;
-const SOL_PACKET = 263;
-const PACKET_VNET_HDR = 15;
 const MAX_NAME_BYTES = 15;
 
 export const TUN_F_CSUM = 1;
@@ -72,39 +66,6 @@ export function openTap(name: string, options: TapOptions = {}): Fd {
  */
 export function setTapOffloads(tap: Descriptor, offloads: number): void {
   checked(libc.ioctl(tap.number, TUNSETOFFLOAD, offloads), 'TUNSETOFFLOAD', tap.kind);
-}
-
-/**
- * Opens a raw packet socket on an interface: every frame that it sends or receives. Needs CAP_NET_RAW. With
- * `headerBytes` true each frame has a virtio_net_hdr of 10 bytes in front. Throws a HostError.
- */
-export function openPacketSocket(name: string, withHeader = false): Fd {
-  const index = interfaceIndex(name);
-  const protocol = ETH_P_ALL << 8;
-  const number = checked(libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, protocol), 'socket AF_PACKET');
-  const fd = new Fd(number, `packet socket ${name}`);
-  try {
-    if (withHeader) {
-      scratch.i32[VALUE / 4] = 1;
-      const value = scratch.address + VALUE;
-      checked(libc.setsockopt(number, SOL_PACKET, PACKET_VNET_HDR, value, 4), 'PACKET_VNET_HDR', name);
-    }
-    scratch.u8.fill(0, IFREQ, IFREQ + 20);
-    scratch.u16[IFREQ / 2] = AF_PACKET;
-    scratch.u16[IFREQ / 2 + 1] = protocol;
-    scratch.i32[IFREQ / 4 + 1] = index;
-    checked(libc.bind(number, scratch.address + IFREQ, 20), 'bind', name);
-    return fd;
-  } catch (error) {
-    fd.close();
-    throw error;
-  }
-}
-
-function interfaceIndex(name: string): number {
-  const index = libc.ifNametoindex(name);
-  if (index === 0) throw new HostError('if_nametoindex', 19, name);
-  return index;
 }
 
 function bringUp(name: string, mtu: number | undefined): void {
