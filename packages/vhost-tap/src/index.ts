@@ -18,6 +18,7 @@ export {
   type RingRuleCode,
   type RingViolation,
 } from './observe/rules.ts';
+export { type BodyLine, RecordError, readRecord, type TapRecord } from './record/record-reader.ts';
 export { checkTapOptions, DEFAULT_TAP_OPTIONS, MAX_SAMPLE_HZ, type TapOptions } from './tap/options.ts';
 export type { RingTotals } from './tap/ring-set.ts';
 export { startTap, type Tap, type TapSummary } from './tap/tap.ts';
