@@ -1,4 +1,4 @@
-import type { VhostPair } from '@vhostlab/backend-sdk';
+import { FIRST_GUEST_PORT, polledPairs, type VhostCoreConfig, type VhostPair } from '@vhostlab/backend-sdk';
 import { StagePort } from '@vhostlab/datapath';
 import {
   BARRIER,
@@ -11,8 +11,6 @@ import {
   type TaskResult,
 } from '@vhostlab/engine';
 import { PacketPool } from '@vhostlab/memory';
-import { FIRST_GUEST_PORT, type VhostCoreConfig } from './config.ts';
-import { createPairs } from './vhost-ports.ts';
 
 const BURST_LIMIT = 64;
 const HEADROOM_BYTES = 128;
@@ -28,7 +26,7 @@ class Lcore {
   readonly burst: number;
 
   constructor(context: CoreContext, config: VhostCoreConfig) {
-    this.pairs = createPairs(context, config);
+    this.pairs = polledPairs(context, config);
     this.pool = new PacketPool(context.arena.within(context.window(config.window), config.windowBytes), {
       buffers: config.buffers,
       bufferBytes: config.bufferBytes,

@@ -16,6 +16,7 @@ export { type ClientOptions, createClient } from './client.ts';
 export { type ComponentDefinition, type ConfigFault, componentProgram } from './component-program.ts';
 export { ContractError, type ContractErrorOptions } from './errors.ts';
 export * as backendV1 from './gen/vhostlab/backend/v1/backend_pb.ts';
+export * as burstV1 from './gen/vhostlab/backend/v1/burst_pb.ts';
 export * as vhostV1 from './gen/vhostlab/backend/v1/vhost_pb.ts';
 export * as commonV1 from './gen/vhostlab/common/v1/common_pb.ts';
 export * as planV1 from './gen/vhostlab/common/v1/plan_pb.ts';

@@ -12,8 +12,8 @@ export interface VhostCoreConfig {
   bufferBytes: number;
 }
 
-/** A PMD core polls NIC queue `pair` as well. */
-export interface PmdConfig extends VhostCoreConfig {
+/** A run-to-completion core polls NIC queue `pair` as well. */
+export interface PolledCoreConfig extends VhostCoreConfig {
   nicRing: number;
   /** False when nothing comes from the wire (v2v): the NIC is not polled. */
   wire: boolean;
