@@ -35,6 +35,9 @@ export class PackedPlain implements PlainRing {
   readonly #write: number = 0;
   readonly #minBytes: number = 0;
   readonly #maxBytes: number = 0;
+  readonly #patience: number = 0;
+  /** Looks in a row that found less than was asked for, and took nothing. */
+  #waited = 0;
 
   /** `device` works on the same `place`, and `space` translates for both. */
   constructor(arena: Arena, device: PackedDevice, space: AddressSpace, place: RingPlace, rules: PlainRules) {
@@ -50,6 +53,7 @@ export class PackedPlain implements PlainRing {
     this.#write = rules.writable ? WRITE : 0;
     this.#minBytes = rules.minBytes;
     this.#maxBytes = rules.maxBytes;
+    this.#patience = rules.patience ?? 0;
   }
 
   peek(burst: PlainBurst, max: number): number {
@@ -57,6 +61,11 @@ export class PackedPlain implements PlainRing {
     burst.visible = 0;
     const limit = Math.min(max, burst.capacity, this.#size);
     if (limit === 0 || !this.#device.hasAvailable() || !this.#device.isLevel) return 0;
+    if (this.#waited < this.#patience && !this.#isThere(limit - 1)) {
+      this.#waited++;
+      return 0;
+    }
+    this.#waited = 0;
     const window = this.#window;
     if (window.generation !== this.#space.generation) window.bytes = 0;
     this.#marks.next();
@@ -119,16 +128,23 @@ export class PackedPlain implements PlainRing {
 
   /** Moves the window to where buffer `number` lies; false when the buffer cannot be plain there either. */
   #moveWindow(number: number): boolean {
-    const base = this.#device.position;
-    let at = (base & 0x7fff) + number;
-    let expected = (base & 0x8000) !== 0 ? AVAIL : USED;
-    if (at >= this.#size) {
-      at -= this.#size;
-      expected ^= AVAIL_USED;
-    }
-    const w = this.#descWord + (at << 2);
-    if (((this.#u32[w + 3] >>> 16) & AVAIL_USED) !== expected) return false;
+    if (!this.#isThere(number)) return false;
+    const w = this.#wordOf(number);
     return this.#space.windowAt(this.#u32[w + 1], this.#u32[w], this.#access, this.#window);
+  }
+
+  /** True when descriptor `number` from the position on is available. */
+  #isThere(number: number): boolean {
+    const base = this.#device.position;
+    let expected = (base & 0x8000) !== 0 ? AVAIL : USED;
+    if ((base & 0x7fff) + number >= this.#size) expected ^= AVAIL_USED;
+    return ((this.#u32[this.#wordOf(number) + 3] >>> 16) & AVAIL_USED) === expected;
+  }
+
+  /** Word of descriptor `number` from the position on. */
+  #wordOf(number: number): number {
+    const at = (this.#device.position & 0x7fff) + number;
+    return this.#descWord + ((at >= this.#size ? at - this.#size : at) << 2);
   }
 
   finishRead(burst: PlainBurst, count: number): void {

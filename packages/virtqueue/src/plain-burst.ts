@@ -5,7 +5,7 @@ export class PlainBurst {
   readonly capacity: number = 0;
   count = 0;
   /**
-   * Buffers that were visible in the ring, plain or not: 0 only when there was none. Split rings count all of them, packed
+   * Buffers that were visible in the ring, plain or not: 0 when there was none, or too few for a patient reader. Split rings count all of them, packed
    * rings no more than they looked at.
    */
   visible = 0;
@@ -30,6 +30,12 @@ export interface PlainRules {
   /** Shortest and longest buffer, in bytes. */
   readonly minBytes: number;
   readonly maxBytes: number;
+  /**
+   * How often `peek` answers that nothing is there while fewer than asked for are: for a reader that polls without end.
+   * In a packed ring the driver still writes the cache lines that hold its newest descriptors; a reader that takes each at
+   * once makes both wait for the line. A split ring has an index to read instead, and ignores this. Default 0.
+   */
+  readonly patience?: number;
 }
 
 /**

@@ -180,6 +180,45 @@ describe.each(FORMATS)('plain buffers of a %s ring', (format) => {
   });
 });
 
+describe('a patient reader', () => {
+  it.each([0, 10])(
+    'of a packed ring waits for a whole burst, from position %i, but not for ever',
+    (start) => {
+      const rig = new PlainRig('packed', SIZES.packed, none, false, 3);
+      const send = (count: number): void => {
+        for (let i = 0; i < count; i++) rig.driver.addOne(LOW, 64, false, i);
+        rig.driver.publish();
+      };
+      const look = (max: number): number => {
+        const found = rig.plain.peek(burst, max);
+        rig.plain.finishRead(burst, found);
+        rig.driver.popUsed(used, 64);
+        return found;
+      };
+      send(start);
+      expect(look(start)).toBe(start);
+      send(5);
+      expect([look(6), look(6), look(6), look(6)]).toEqual([0, 0, 0, 5]);
+      send(5);
+      expect([look(6), look(6)]).toEqual([0, 0]);
+      send(1);
+      expect(look(6)).toBe(6);
+      // and has its whole patience again
+      send(5);
+      expect([look(6), look(6), look(6), look(6)]).toEqual([0, 0, 0, 5]);
+      send(5);
+      expect(look(5)).toBe(5);
+    },
+  );
+
+  it('of a split ring has an index to go by', () => {
+    const rig = new PlainRig('split', SIZES.split, none, false, 3);
+    rig.driver.addOne(LOW, 64, false, 0);
+    rig.driver.publish();
+    expect(rig.plain.peek(burst, 6)).toBe(1);
+  });
+});
+
 describe('plain buffers of a hostile driver', () => {
   it.each(FORMATS)(
     '%s: the same slot twice ends the burst, and the careful side breaks the queue',

@@ -41,8 +41,17 @@ export class TransmitPath {
   readonly #fields: HeaderFields = { ...NO_OFFLOAD };
   readonly #timer: BurstTimer;
 
-  /** `frameBytes`: longest frame that goes the fast way; no batch has less room. */
-  constructor(careful: TransmitRing, features: FeatureSet, arena: Arena, frameBytes: number) {
+  /**
+   * `frameBytes`: longest frame that goes the fast way; no batch has less room. `patience`: looks that may find nothing
+   * while less than a burst is there (`PlainRules`).
+   */
+  constructor(
+    careful: TransmitRing,
+    features: FeatureSet,
+    arena: Arena,
+    frameBytes: number,
+    patience: number,
+  ) {
     const { ring } = careful;
     this.ring = ring;
     this.headerBytes = headerBytes(features);
@@ -55,6 +64,7 @@ export class TransmitPath {
       writable: false,
       minBytes: this.headerBytes + ETHERNET_BYTES,
       maxBytes: this.headerBytes + frameBytes,
+      patience,
     });
   }
 

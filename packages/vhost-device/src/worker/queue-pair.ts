@@ -20,11 +20,14 @@ export class QueuePair {
   readonly #swaps: boolean;
   readonly #batch: FrameBatch;
   readonly #arena: Arena;
+  readonly #patience: number;
   /** When frames go back, and both rings are there. */
   #oneCopy: OneCopy | undefined;
 
-  constructor(port: Port | undefined, swaps: boolean, batch: FrameBatch, arena: Arena) {
+  /** `patience`: looks at a transmitq that may find nothing while less than a burst is there. */
+  constructor(port: Port | undefined, swaps: boolean, batch: FrameBatch, arena: Arena, patience: number) {
     this.port = port;
+    this.#patience = patience;
     this.#swaps = swaps;
     this.#batch = batch;
     this.#arena = arena;
@@ -39,7 +42,7 @@ export class QueuePair {
   /** The ring was started, or stopped. */
   attachTransmit(ring: TransmitRing | undefined, features: FeatureSet): void {
     const { frameBytes } = this.#batch;
-    this.transmit = ring && new TransmitPath(ring, features, this.#arena, frameBytes);
+    this.transmit = ring && new TransmitPath(ring, features, this.#arena, frameBytes, this.#patience);
     this.#join();
   }
 

@@ -16,6 +16,8 @@ const MAX_SLEEP_MS = 1000;
 /** Rings without a kick eventfd are looked at this often by a worker that sleeps. */
 const BLIND_SLEEP_MS = 1;
 const NS_PER_MS = 1e6;
+/** Looks at a packed transmitq that a worker which polls lets pass while less than a burst is there. */
+const PATIENCE = 16;
 
 const WAKE = 0;
 
@@ -45,12 +47,13 @@ export class Worker {
     const statistics = new SharedStatistics(config.devices, 2 * config.queuePairs, config.statistics);
     const batch = new FrameBatch(arena, config.frameBytes);
     const scratch = arena.alloc(RECEIVE_SCRATCH_BYTES);
+    const patience = config.mode === 'interrupt' ? 0 : PATIENCE;
     this.#devices = Array.from({ length: config.devices }, (_, device) => {
       const pairs = new Map<number, QueuePair>();
       for (let pair = config.worker; pair < config.queuePairs; pair += config.workers) {
         const place = { mapped, arena, pair, pairs: config.queuePairs, frameBytes: config.frameBytes };
         const port = createPort(config.port, place);
-        const queuePair = new QueuePair(port, config.port.kind === 'macswap', batch, arena);
+        const queuePair = new QueuePair(port, config.port.kind === 'macswap', batch, arena, patience);
         pairs.set(pair, queuePair);
         this.#pairs.push(queuePair);
       }

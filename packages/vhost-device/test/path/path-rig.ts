@@ -85,7 +85,7 @@ export class PathRig {
     const receive = new ReceiveRing(this.#ring(0), this.features, arena, scratch, NO_MISS);
     this.receive = new ReceivePath(receive, this.features, arena);
     const transmit = new TransmitRing(this.#ring(1), this.features, arena, scratch, NO_MISS);
-    this.transmit = new TransmitPath(transmit, this.features, arena, FRAME_BYTES);
+    this.transmit = new TransmitPath(transmit, this.features, arena, FRAME_BYTES, 0);
   }
 
   oneCopy(swaps = false): OneCopy {

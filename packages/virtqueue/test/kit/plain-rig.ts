@@ -38,7 +38,7 @@ export class PlainRig {
   readonly driverOffset: number;
   readonly deviceOffset: number;
 
-  constructor(format: RingFormat, size: number, features: RingFeatures, writable: boolean) {
+  constructor(format: RingFormat, size: number, features: RingFeatures, writable: boolean, patience = 0) {
     const { arena, space } = this;
     space.map(LOW, REGION_BYTES, LOW_AT, PERMISSION_RW);
     space.map(HIGH, REGION_BYTES, HIGH_AT, PERMISSION_RW);
@@ -51,7 +51,7 @@ export class PlainRig {
     const place = { size, index: 1, descOffset, driverOffset, deviceOffset, features };
     const tables = { offset: LOW_AT + TABLES - LOW, address: TABLES, entries: 4 };
     const publisher = new DirectPublisher(arena);
-    const rules = { writable, minBytes: MIN_BYTES, maxBytes: MAX_BYTES };
+    const rules = { writable, minBytes: MIN_BYTES, maxBytes: MAX_BYTES, patience };
     if (format === 'split') {
       this.driver = new SplitDriver(arena, publisher, { ...place, tables });
       this.device = new SplitDevice(arena, publisher, space, place);
