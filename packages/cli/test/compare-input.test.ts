@@ -150,6 +150,17 @@ describe('a lab file', () => {
     expect(await refusal('--lab', scratch.file('gone.yaml'))).toMatch(/cannot read the lab file .*ENOENT$/);
   });
 
+  it('that only a lab can run is refused with what to do', async () => {
+    expect(await refusedLab('placement: {default: process, nodes: {nic0: {endpoint: "h:1"}}}')).toBe(
+      'vhostlab: --lab: x.lab.yaml places services as process and endpoint; run it with vhostlab lab up, or give --placement embedded or process',
+    );
+    const wire =
+      'system: {links: [{endpoints: ["nic0:wire", "station:wire"], latency: 1us}, ["guest0:vq", "backend0:vq"], ["backend0:nic", "nic0:host"], ["backend0:upcall", "switch0:upcall"]], workloads: [pvp]}';
+    expect(await refusedLab(wire)).toBe(
+      'vhostlab: --lab: x.lab.yaml sets the latency of the wire; run it with vhostlab lab up',
+    );
+  });
+
   it('is checked together with the options that override it', async () => {
     expect(await refusedLab('system: {guests: {ring: packed, ringSize: 100}}', '--ring', 'split')).toBe(
       'vhostlab: --ring-size: 100 is no power of two, which a split ring needs; use --ring packed or another size',

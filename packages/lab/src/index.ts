@@ -5,7 +5,8 @@ export { notesOf } from './compare/notes.ts';
 export { type Result, resultOf } from './compare/result.ts';
 export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
 export { publishedSchemas } from './lab-file/published.ts';
-export { type LabDescription, loadLabFile } from './lab-file/read.ts';
+export { type GivenVariables, type LabDescription, loadLabFile, readLabFile } from './lab-file/read.ts';
+export type { LabNode, Placement, Topology } from './lab-file/topology.ts';
 export { builtInCompareLab, type CompareLab } from './lab-file/write.ts';
 export {
   compareReal,

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PCAP_PLACE, PLACES } from '../src/lab-file/places.ts';
 import { loadLabFile, readLabFile } from '../src/lab-file/read.ts';
+import { topologyShape } from '../src/lab-file/topology-schema.ts';
 import { builtInCompareLab } from '../src/lab-file/write.ts';
 import { compareOptionsSchema, parseCompareOptions, UsageError } from '../src/scenario/options.ts';
 
@@ -91,7 +92,9 @@ describe('reference page', () => {
 
   it('has a row for every key', () => {
     const keys = [...Object.values(PLACES), PCAP_PLACE].map((place) => place.join('.'));
-    expect(rows.toSorted()).toEqual([...keys, 'schema', 'name', 'time.clock'].toSorted());
+    const others = ['schema', 'name', 'vars', 'time.clock', 'time.stallTimeout'];
+    const topology = Object.keys(topologyShape).map((key) => `system.${key}`);
+    expect(rows.toSorted()).toEqual([...keys, ...others, ...topology].toSorted());
   });
 
   it('shows the message that a wrong key gets', () => {
@@ -124,7 +127,7 @@ describe('lab file', () => {
       'system:\n  traffic:\n    siez: 64',
       '5:5: system.traffic.siez: no such key here; there are size',
     ],
-    ['an unknown part', 'sistem: {}', '3:1: sistem: no such key here; there are schema, name, system'],
+    ['an unknown part', 'sistem: {}', '3:1: sistem: no such key here; there are schema, name, vars, system'],
     ['an inherited name', '__proto__: {a: 1}', '3:1: __proto__: no such key here'],
     ['a role in the system', 'system: {backends: [vdpa]}', '3:10: system.backends: no such key here'],
     [
@@ -164,8 +167,8 @@ describe('lab file', () => {
     ['the clock to come', 'time: {clock: real}', '3:8: time.clock: must be virtual'],
     [
       'an unknown placement',
-      'placement: container',
-      'placement: must be embedded or process, not "container"',
+      'placement: cloud',
+      'placement: must be embedded, process or container, or name nodes, not "cloud"',
     ],
   ])('refuses %s with its place and the mend', (_, text, message) => {
     const said = refusal(HEAD + text);

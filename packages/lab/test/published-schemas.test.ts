@@ -126,6 +126,23 @@ describe('published schemas', () => {
   });
 });
 
+describe('the published schema of lab files', () => {
+  it.each([
+    ['nodes and links', 'system: {nodes: {n: {kind: nic, rateGbps: 10}}, links: [["a:vq", "b:vq"]]}', true],
+    ['a kind that there is not', 'system: {nodes: {n: {kind: router}}}', false],
+    ['a link of three ends', 'system: {links: [["a:vq", "b:vq", "c:vq"]]}', false],
+    ['a variable for a number', 'system: {traffic: {packets: "${packets}"}}', true],
+    ['a variable for a choice', 'system: {kinds: {guest: {ring: "${ring:=packed}"}}}', true],
+    ['text for a number', 'system: {traffic: {packets: many}}', false],
+    ['placement node by node', 'placement: {default: process, nodes: {nic0: {endpoint: "h:1"}}}', true],
+    ['a placement that there is not', 'placement: {nodes: {nic0: cloud}}', false],
+    ['a variable for the version', 'schema: "${x}"', false],
+  ])('knows %s', (_, text, valid) => {
+    const file = { schema: 1, name: 'x', ...parse(text) };
+    expect(published('lab').safeParse(file).success).toBe(valid);
+  });
+});
+
 describe('examples', () => {
   it('are there', () => {
     expect(examples).toEqual(expect.arrayContaining(['pvp.lab.yaml', 'rr.lab.yaml']));
@@ -134,8 +151,10 @@ describe('examples', () => {
   it.each(examples)('%s holds against the published schema and is read', (name) => {
     const url = new URL(`examples/${name}`, workspace);
     const file = parse(readFileSync(url, 'utf8'));
-    expect(published('lab-v1').safeParse(file).error).toBeUndefined();
-    expect(published('lab-v1').safeParse({ ...file, sistem: {} }).success).toBe(false);
+    for (const schema of ['lab', 'lab-v1']) {
+      expect(published(schema).safeParse(file).error).toBeUndefined();
+      expect(published(schema).safeParse({ ...file, sistem: {} }).success).toBe(false);
+    }
     const lab = loadLabFile(url.pathname);
     expect(`${lab.name}.lab.yaml`).toBe(name);
     expect(parseCompareOptions(lab.options).backends).toEqual(file.roles.backends);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Progress } from '@vhostlab/lab';
+import type { LabDescription, Progress } from '@vhostlab/lab';
 import type { Command } from 'commander';
 import { addCompareOptions, type CompareFlags, toCompareInput, toRealInput } from '../compare-options.ts';
 import { OperatorError } from '../errors.ts';
@@ -63,6 +63,7 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
       throw new OperatorError(`--${name} needs --clock real: virtual time repeats itself`);
   }
   const file = flags.lab === undefined ? undefined : lab.loadLabFile(flags.lab);
+  if (file !== undefined) refuseLabsOnly(file, flags);
   const options = lab.parseCompareOptions({ ...file?.options, ...toCompareInput(flags) });
   const profile = await (await import('../profiles.ts')).loadProfile(options.profile);
   const pcap = flags.pcap ?? file?.pcap;
@@ -161,6 +162,21 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
   } finally {
     await open?.close();
     await tracing.telemetry.shutdown();
+  }
+}
+
+/** Refuses what a lab file can say and this command does not do; --placement may replace the file's. */
+function refuseLabsOnly(file: LabDescription, flags: CompareFlags): void {
+  const { services, wireLatencyNs } = file.topology;
+  const mend = 'run it with vhostlab lab up';
+  if (wireLatencyNs !== undefined)
+    throw new OperatorError(`--lab: ${flags.lab} sets the latency of the wire; ${mend}`);
+  const places = new Set(Object.values(services).map(({ how }) => how));
+  const known = places.has('embedded') || places.has('process');
+  if (flags.placement === undefined && (places.size > 1 || !known)) {
+    throw new OperatorError(
+      `--lab: ${flags.lab} places services as ${[...places].join(' and ')}; ${mend}, or give --placement embedded or process`,
+    );
   }
 }
 

@@ -1,35 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import {
-  type Document,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  LineCounter,
-  type Node,
-  parseDocument,
-  visit,
-} from 'yaml';
+import type { Document } from 'yaml';
+import type { z } from 'zod';
 import { describeIssue } from '../scenario/describe-issue.ts';
 import { type CompareOptionsInput, UsageError } from '../scenario/options.ts';
+import { parseLocated } from './located.ts';
 import { PLACES } from './places.ts';
 import { type LabFile, labFileSchema } from './schema.ts';
+import { resolveTopology, type Topology } from './topology.ts';
+import { durationNs } from './topology-schema.ts';
+import { substituteVariables } from './variables.ts';
 
-/** A lab file as `compare` takes it. */
+/** A lab file, read and checked. */
 export interface LabDescription {
   name: string;
   /** What the file says, defaults filled in; rules between options are checked by `parseCompareOptions`. */
   options: CompareOptionsInput;
   /** Absolute path of the capture to replay. */
   pcap?: string;
+  /** Nodes, links, and where the services run. */
+  topology: Topology;
+  /** Milliseconds that a silent service may hold a run of `vhostlab lab`. */
+  stallTimeoutMs: number;
 }
+
+/** Values that win over those of `vars`, by name. */
+export type GivenVariables = Readonly<Record<string, string>>;
 
 /** Most bytes that a lab file may have. */
 const MAX_BYTES = 1_000_000;
 
 /** Reads the lab file at `path`; throws UsageError as `readLabFile`, or naming why the file cannot be read. */
-export function loadLabFile(path: string): LabDescription {
+export function loadLabFile(path: string, given: GivenVariables = {}): LabDescription {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -45,50 +47,47 @@ export function loadLabFile(path: string): LabDescription {
   } catch {
     throw new UsageError(`${path} is no lab file: it is not UTF-8 text`);
   }
-  return readLabFile(text, path);
+  return readLabFile(text, path, given);
 }
 
 /**
  * Reads a lab file. `origin` is its path: messages begin with it, and a relative path of a capture starts at its
  * folder. Throws UsageError with line, column, key and mend of the first thing that is wrong.
  */
-export function readLabFile(text: string, origin: string): LabDescription {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${origin}:${line}:${col}`;
-  };
-  const broken = document.errors[0] ?? document.warnings[0];
-  if (broken !== undefined) {
-    const reason =
-      broken.code === 'MULTIPLE_DOCS' ? 'a second document begins here; a lab file is one' : broken.message;
-    throw new UsageError(`${at(broken.pos[0])}: no valid YAML: ${reason}`);
-  }
-  visit(document, {
-    Alias: (_, alias) => {
-      if (alias.resolve(document) === undefined) {
-        throw new UsageError(
-          `${at(alias.range?.[0] ?? 0)}: no valid YAML: there is no anchor &${alias.source} before`,
-        );
-      }
-    },
-  });
-  if (!isMap(document.contents)) {
-    throw new UsageError(`${origin}: a lab file is a mapping that begins with schema: 1 and a name`);
-  }
-  const parsed = labFileSchema.safeParse(plainValue(document, origin), { error: describeIssue });
+export function readLabFile(text: string, origin: string, given: GivenVariables = {}): LabDescription {
+  const located = parseLocated(text, origin);
+  substituteVariables(located, given);
+  const parsed = labFileSchema.safeParse(plainValue(located.document, origin), { error: describeIssue });
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]] : issue.path;
-    throw new UsageError(`${at(offsetOf(document, path))}: ${path.join('.')}: ${issue.message}`);
+    const { path, message } = innermost(parsed.error.issues[0], []);
+    throw located.fault(path, message);
   }
-  const { pcap } = parsed.data.system.traffic;
+  const file = parsed.data;
+  const topology = resolveTopology(file, located);
+  const { pcap } = file.system.traffic;
   return {
-    name: parsed.data.name,
-    options: optionsOf(parsed.data),
+    name: file.name,
+    options: optionsOf(file, topology),
     ...(pcap === undefined ? {} : { pcap: resolve(dirname(origin), pcap) }),
+    topology,
+    stallTimeoutMs: durationNs(file.time.stallTimeout) / 1e6,
   };
+}
+
+/** The issue that tells most: of the forms that a value may have, that of which it has the shape. */
+function innermost(
+  issue: z.core.$ZodIssue,
+  above: readonly PropertyKey[],
+): { path: readonly PropertyKey[]; message: string } {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'unrecognized_keys') return { path: [...path, issue.keys[0]], message: issue.message };
+  if (issue.code === 'invalid_key') return { path, message: issue.issues[0]?.message ?? issue.message };
+  if (issue.code === 'invalid_union') {
+    const tried = issue.errors.map(([first]) => first);
+    const inside = tried.find((one) => one.path.length > 0 || one.code === 'unrecognized_keys');
+    if (inside !== undefined) return innermost(inside, path);
+  }
+  return { path, message: issue.message };
 }
 
 function plainValue(document: Document, origin: string): unknown {
@@ -99,7 +98,7 @@ function plainValue(document: Document, origin: string): unknown {
   }
 }
 
-function optionsOf(file: LabFile): CompareOptionsInput {
+function optionsOf(file: LabFile, { services }: Topology): CompareOptionsInput {
   const options: Record<string, unknown> = {};
   for (const [option, place] of Object.entries(PLACES)) {
     const value = place.reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], file);
@@ -107,30 +106,8 @@ function optionsOf(file: LabFile): CompareOptionsInput {
   }
   // YAML makes a number of a plain size
   options.size = String(options.size);
+  // the command knows two placements; what goes beyond is in the topology
+  const hows = new Set(Object.values(services).map(({ how }) => how));
+  options.placement = hows.size === 1 && hows.has('process') ? 'process' : 'embedded';
   return options as CompareOptionsInput;
-}
-
-/** Offset of the innermost thing that the path leads to: the key of a mapping, the entry of a list. */
-function offsetOf(document: Document, path: readonly PropertyKey[]): number {
-  let node: unknown = document.contents;
-  let offset = 0;
-  for (const key of path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key);
-      if (pair === undefined) break;
-      offset = startOf(pair.key) ?? offset;
-      node = pair.value;
-    } else {
-      node =
-        isNode(node) && 'get' in node
-          ? (node as { get(k: unknown, keep: boolean): unknown }).get(key, true)
-          : undefined;
-      offset = startOf(node) ?? offset;
-    }
-  }
-  return offset;
-}
-
-function startOf(node: unknown): number | undefined {
-  return isNode(node) ? (node as Node).range?.[0] : undefined;
 }

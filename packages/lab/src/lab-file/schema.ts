@@ -6,18 +6,10 @@ import {
 } from '@vhostlab/workload';
 import { z } from 'zod';
 import { compareOptionsSchema } from '../scenario/options.ts';
+import { part } from './part.ts';
+import { placementSchema, stallTimeoutSchema, topologyShape } from './topology-schema.ts';
 
 const option = compareOptionsSchema.shape;
-
-/** A part of the file: unknown keys are refused by name, with those that there are. */
-function part<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `no such key here; there are ${Object.keys(shape).join(', ')}`
-        : undefined,
-  });
-}
 
 const size = z
   .union([z.int().min(MIN_FRAME_SIZE_BYTES).max(MAX_FRAME_SIZE_BYTES), z.string()], {
@@ -82,6 +74,7 @@ const system = part({
   })
     .prefault({})
     .meta({ description: 'The network card.' }),
+  ...topologyShape,
 });
 
 const roles = part({
@@ -104,6 +97,7 @@ const time = part({
     .default('virtual')
     .meta({ description: 'virtual: a deterministic run that charges what each step costs.' }),
   seed: option.seed.meta({ description: 'Seed of everything random in the run.' }),
+  stallTimeout: stallTimeoutSchema,
 });
 
 /** A lab file, version 1: the system, who plays which role, and where each part runs are kept apart. */
@@ -115,13 +109,17 @@ export const labFileSchema = part({
     })
     .meta({ description: 'Version of this format.' }),
   name: z.string().min(1).max(100).meta({ description: 'What the lab is called in messages.' }),
+  vars: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.union([z.string(), z.number(), z.boolean()]), {
+      error: 'must be a mapping of names to plain values',
+    })
+    .optional()
+    .meta({ description: 'Variables: values name them as ${name}; --var name=value changes them.' }),
   system: system
     .prefault({})
     .meta({ description: 'What there is: guests, traffic, bridge, network card. Says nothing of how.' }),
   roles: roles.prefault({}).meta({ description: 'Who plays each part, and how.' }),
-  placement: option.placement.meta({
-    description: 'Where the services run: embedded, all in one process; process, each in its own.',
-  }),
+  placement: placementSchema,
   time: time.prefault({}).meta({ description: 'The clock and the seed.' }),
   observation: part({
     samples: option.samples.meta({
