@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { InjectRule, Tap, TapOptions, TapSummary } from '@vhostlab/vhost-tap';
 import type { Command } from 'commander';
 import { wholeNumber } from '../arguments.ts';
@@ -128,10 +129,17 @@ function start(
 
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolders(path);
   } catch (error) {
     throw new OperatorError(`--out: ${(error as Error).message}; name a folder that can be made.`);
   }
+}
+
+/** What `mkdirSync` does with `recursive`, which never ends where a file system knows no such folder, as /proc does. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  mkdirSync(path);
 }
 
 function collect(value: string, before: string[]): string[] {
