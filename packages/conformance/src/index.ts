@@ -3,9 +3,11 @@ export type { BackEndCheck, CheckInfo, FrontEndCheck, Need } from './check.ts';
 export { BACK_END_CHECKS } from './checks/back-end/index.ts';
 export { FRONT_END_CHECKS } from './checks/front-end/index.ts';
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
+export { type Expectation, parseExpectations } from './report/expectations.ts';
 export { junitXml } from './report/junit.ts';
 export {
   type CheckResult,
+  deathsOf,
   exitStatus,
   isFailure,
   type PeerFacts,

@@ -1,4 +1,4 @@
-import type { CheckInfo, CheckResult, ConformanceOptions, Report } from '@vhostlab/conformance';
+import type { CheckInfo, CheckResult, ConformanceOptions, Expectation, Report } from '@vhostlab/conformance';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OperatorError } from '../errors.ts';
 import type { Io } from '../io.ts';
@@ -10,6 +10,7 @@ interface Flags {
   restart: 'each' | 'ended';
   device: 'net' | 'other';
   only: string[];
+  expect?: string;
   repeat: number;
   timeout: number;
   json?: boolean;
@@ -22,10 +23,10 @@ interface Flags {
 class ConformanceFailure extends Error {
   readonly exitCode: 1 | 3;
 
-  constructor({ counts, failures }: Report, exitCode: 1 | 3) {
+  constructor({ failures }: Report, deaths: number, exitCode: 1 | 3) {
     super(
       exitCode === 3
-        ? `the peer died in ${counts.died} checks; ${failures} failed in all`
+        ? `the peer died in ${deaths} checks; ${failures} failed in all`
         : `${failures} checks failed`,
     );
     this.exitCode = exitCode;
@@ -57,6 +58,7 @@ export function register(group: Command, io: Io): void {
         .default('net'),
     )
     .option('--only <ids>', 'checks by id, with * for anything, or item:N; separated by commas', names, [])
+    .option('--expect <file>', 'verdicts that are known: lines of ID VERDICT[|VERDICT] REASON')
     .option('--repeat <n>', 'repetitions of the checks for leaks', positive, 1000)
     .option('--timeout <ms>', 'how long an answer may take', positive, 2000)
     .option('--json', 'print the report as one JSON object')
@@ -67,7 +69,7 @@ export function register(group: Command, io: Io): void {
       'after',
       [
         '',
-        'Exit status: 0 no failure, 1 failures, 2 bad usage, 3 the peer died.',
+        'Exit status: 0 no failure, 1 failures, 2 bad usage, 3 the peer died. What --expect names fails where it is otherwise.',
         '',
         'Examples:',
         "  vhostlab vhost-user conform --socket-path /tmp/vu.sock --only 'mem.*,item:15'",
@@ -86,15 +88,16 @@ async function run(io: Io, flags: Flags): Promise<void> {
     io.out(flags.json === true ? listJson(chosen) : conformance.listText(chosen));
     return;
   }
+  const expectations = await readExpectations(flags.expect, role, conformance);
   if (flags.junit !== undefined) await openJunit(flags.junit);
-  const report = await check(io, flags, role, chosen, conformance);
+  const report = await check(io, flags, role, chosen, expectations, conformance);
   if (flags.junit !== undefined) {
     await writeJunit(flags.junit, conformance.junitXml(report, `vhost-user ${role}`));
   }
   if (flags.json === true) io.out(`${JSON.stringify(conformance.reportJson(report), null, 2)}\n`);
   else io.out(conformance.summaryText(report));
   const status = conformance.exitStatus(report);
-  if (status !== 0) throw new ConformanceFailure(report, status);
+  if (status !== 0) throw new ConformanceFailure(report, conformance.deathsOf(report), status);
 }
 
 /** Which end is under test. Only `--list` can do without a socket. */
@@ -116,6 +119,7 @@ async function check(
   flags: Flags,
   role: CheckInfo['role'],
   checks: readonly CheckInfo[],
+  expectations: readonly Expectation[],
   conformance: Conformance,
 ): Promise<Report> {
   const progress = io.progress();
@@ -125,6 +129,7 @@ async function check(
     socketPath: (flags.socketPath ?? flags.listen) as string,
     ...(command === undefined ? {} : { command }),
     restart,
+    expectations,
     repeats: repeat,
     limits: { replyMs: timeout, ringMs: timeout },
     isNetwork: device === 'net',
@@ -165,6 +170,26 @@ function listJson(checks: readonly CheckInfo[]): string {
     return { id, title, item, clause, basis, requirement, role, protocol, needs };
   });
   return `${JSON.stringify(rows, null, 2)}\n`;
+}
+
+/** What is known of the peer; checks that are not chosen may be in it too. */
+async function readExpectations(
+  path: string | undefined,
+  role: CheckInfo['role'],
+  { checksOf, parseExpectations }: Conformance,
+): Promise<readonly Expectation[]> {
+  if (path === undefined) return [];
+  const { readFile } = await import('node:fs/promises');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new OperatorError(`the expectations cannot be read: ${(error as Error).message}`);
+  }
+  const ids = checksOf(role).map(({ id }) => id);
+  const parsed = parseExpectations(text, ids);
+  if (typeof parsed === 'string') throw new OperatorError(`${path}: ${parsed}`);
+  return parsed;
 }
 
 /** Finds out before a long run whether the file can be written. */

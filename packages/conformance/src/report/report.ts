@@ -7,6 +7,8 @@ export interface CheckResult extends Outcome {
   /** False when it counts as a failure. */
   readonly ok: boolean;
   readonly durationMs: number;
+  /** Why it was expected to be so; absent where nothing was said of the check. */
+  readonly expected?: string;
 }
 
 /** What the peer said of itself at the start. */
@@ -50,10 +52,10 @@ export function reportJson({ peer, results, counts, failures, notRun }: Report):
     counts,
     failures,
     notRun,
-    results: results.map(({ check, verdict, observed, ok, durationMs }) => {
+    results: results.map(({ check, verdict, observed, ok, durationMs, expected }) => {
       const { id, title, item, clause, basis, requirement } = check;
       const ms = Math.round(durationMs * 10) / 10;
-      return { id, title, item, clause, basis, requirement, verdict, observed, ok, durationMs: ms };
+      return { id, title, item, clause, basis, requirement, verdict, observed, ok, expected, durationMs: ms };
     }),
   };
 }
@@ -77,8 +79,18 @@ export function makeReport(
   return { peer, results, counts, failures: results.filter(({ ok }) => !ok).length, notRun };
 }
 
-/** 0 no failure, 1 failures, 3 the peer died. */
-export function exitStatus({ counts, failures, notRun }: Report): 0 | 1 | 3 {
-  if (counts.died > 0 || notRun.length > 0) return 3;
-  return failures > 0 ? 1 : 0;
+/** Results in which the peer died although nobody expected it. */
+export function deathsOf({ results }: Report): number {
+  return results.filter(({ verdict, ok }) => verdict === 'died' && !ok).length;
+}
+
+/** Results that are no failures only because they were expected. */
+export function expectedFailuresOf({ results }: Report): readonly CheckResult[] {
+  return results.filter(({ check, verdict, observed, ok }) => ok && !isOk(check, { verdict, observed }));
+}
+
+/** 0 no failure, 1 failures, 3 the peer died; what was expected is no failure. */
+export function exitStatus(report: Report): 0 | 1 | 3 {
+  if (deathsOf(report) > 0 || report.notRun.length > 0) return 3;
+  return report.failures > 0 ? 1 : 0;
 }

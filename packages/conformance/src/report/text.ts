@@ -1,5 +1,5 @@
 import type { CheckInfo } from '../check.ts';
-import { type CheckResult, isFailure, type PeerFacts, type Report } from './report.ts';
+import { type CheckResult, expectedFailuresOf, isFailure, type PeerFacts, type Report } from './report.ts';
 import { VERDICTS, type Verdict } from './verdict.ts';
 
 /** One result as a line: mark, id, verdict, what was seen. */
@@ -24,7 +24,8 @@ export function peerText(peer: PeerFacts): string {
 }
 
 /** How many checks ended how, one line for each verdict that occurred. */
-export function summaryText({ results, counts, failures, notRun }: Report): string {
+export function summaryText(report: Report): string {
+  const { results, counts, failures, notRun } = report;
   const lines = (Object.keys(VERDICTS) as Verdict[])
     .filter((verdict) => counts[verdict] > 0)
     .map((verdict) => `${String(counts[verdict]).padStart(5)}  ${VERDICTS[verdict]}`);
@@ -32,6 +33,8 @@ export function summaryText({ results, counts, failures, notRun }: Report): stri
     lines.push(`${String(notRun.length).padStart(5)}  not run, because the peer had died`);
   const allowed = results.filter(({ verdict, ok }) => verdict === 'disconnected' && ok).length;
   if (allowed > 0) lines.push(`       (${allowed} of the disconnections are an allowed refusal)`);
+  const expected = expectedFailuresOf(report).length;
+  if (expected > 0) lines.push(`       (${expected} of the failures were expected)`);
   if (failures === 0 && notRun.length === 0) lines.push('no failure');
   return `${lines.join('\n')}\n`;
 }

@@ -31,7 +31,8 @@ export class BackEndRun {
   async open(): Promise<PeerFacts | Outcome> {
     await this.#target.restart();
     // a first connection makes some peers allocate what they keep
-    if (!(await this.#serves(false))) return { verdict: 'died', observed: this.#target.describeEnd() };
+    if (!(await this.#serves(false, this.#patience())))
+      return { verdict: 'died', observed: this.#target.describeEnd() };
     await this.#target.keptDescriptors(this.#options.limits.closeMs);
     const bench = this.#bench(NOTHING);
     try {
@@ -99,18 +100,18 @@ export class BackEndRun {
   }
 
   /** Whether it serves again, soon enough: some of it may have to come back first. */
-  async #serves(traffic: boolean): Promise<boolean> {
-    const end = monotonicMs() + this.#options.limits.recoverMs;
+  async #serves(traffic: boolean, timeoutMs = this.#options.limits.recoverMs): Promise<boolean> {
+    const end = monotonicMs() + timeoutMs;
     for (;;) {
-      if (await this.#servesNow(traffic)) return true;
+      if (await this.#servesNow(traffic, timeoutMs)) return true;
       if (this.#options.control?.ended != null || monotonicMs() >= end) return false;
       await sleep(RETRY_MS);
     }
   }
 
   /** Whether a new connection gets through a good handshake, and with `traffic` through a good frame. */
-  async #servesNow(traffic: boolean): Promise<boolean> {
-    const bench = this.#bench(NOTHING);
+  async #servesNow(traffic: boolean, connectMs: number): Promise<boolean> {
+    const bench = this.#bench(NOTHING, connectMs);
     try {
       if (!traffic) await bench.link();
       else {
@@ -144,8 +145,15 @@ export class BackEndRun {
     }
   }
 
-  #bench(wanted: { protocol: bigint; features: bigint }): BackEndBench {
-    const { limits, repeats } = this.#options;
+  /** How long a peer may take to serve for the first time: one that somebody else has started is there, or not. */
+  #patience(): number {
+    const { control, limits } = this.#options;
+    return control === null ? Math.min(limits.recoverMs, limits.replyMs) : limits.recoverMs;
+  }
+
+  #bench(wanted: { protocol: bigint; features: bigint }, recoverMs?: number): BackEndBench {
+    const { repeats } = this.#options;
+    const limits = { ...this.#options.limits, ...(recoverMs !== undefined && { recoverMs }) };
     return new BackEndBench(this.#target, this.#arena, limits, repeats, this.#offer, wanted);
   }
 

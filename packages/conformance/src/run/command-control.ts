@@ -42,7 +42,10 @@ export class CommandControl implements PeerControl {
     await this.stop();
     // takes away what a dead peer left, and refuses where a living one listens
     if (this.#listens) UnixListener.listen(this.#socketPath).close();
-    const line = SHELL.test(this.#command) ? this.#command : `exec ${this.#command}`;
+    const line =
+      SHELL.test(this.#command) || this.#command.startsWith('exec ')
+        ? this.#command
+        : `exec ${this.#command}`;
     this.#exit = null;
     this.#child = await startChild('sh', ['-c', line], {
       env: { VHOSTLAB_SOCKET: this.#socketPath },

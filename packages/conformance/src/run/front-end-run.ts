@@ -73,19 +73,19 @@ export class FrontEndRun {
     let found: Outcome;
     try {
       found = await check.run(bench);
-      if (found.verdict === 'passed') found = this.#afterwards(found);
     } catch (error) {
       found = outcomeOf(error);
     } finally {
       await bench.dispose();
     }
     const { control } = this.#options;
-    if (control?.crashed === true) {
-      return outcome('died', `${found.observed}; ${control.ended}`);
-    }
-    if (found.verdict !== 'died' && !(await this.#comesBack())) {
+    const isBack = control?.crashed !== true && found.verdict !== 'died' ? await this.#comesBack() : true;
+    // it may have ended while it was waited for
+    if (control?.crashed === true) return outcome('died', `${found.observed}; ${control.ended}`);
+    if (!isBack && control?.ended == null) {
       return outcome('died', `${found.observed}; ${this.#target.describeEnd()}`);
     }
+    if (found.verdict === 'passed') found = this.#afterwards(found);
     const isClaimed = check.protocol.length > 0;
     return isClaimed && found.verdict === 'failed' ? { ...found, verdict: 'claimed-failed' } : found;
   }

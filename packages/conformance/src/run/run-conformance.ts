@@ -4,6 +4,7 @@ import type { BackEndCheck, CheckInfo, FrontEndCheck } from '../check.ts';
 import { BACK_END_CHECKS } from '../checks/back-end/index.ts';
 import { FRONT_END_CHECKS } from '../checks/front-end/index.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { compared, type Expectation } from '../report/expectations.ts';
 import { type CheckResult, makeReport, type PeerFacts, type Report } from '../report/report.ts';
 import type { Outcome } from '../report/verdict.ts';
 import { BackEndRun } from './back-end-run.ts';
@@ -31,6 +32,8 @@ export interface ConformanceOptions {
   readonly onOutput?: (text: string) => void;
   /** Ends the run between two checks. */
   readonly signal?: AbortSignal;
+  /** What is known of the peer: such results count as failures where they are otherwise. */
+  readonly expectations?: readonly Expectation[];
 }
 
 /** What runs checks of one role. */
@@ -79,7 +82,7 @@ const isFrontEnd = (check: CheckInfo): check is FrontEndCheck => check.role === 
 async function runAll<C extends CheckInfo>(
   run: Run<C>,
   checks: readonly C[],
-  { onResult, signal }: ConformanceOptions,
+  { onResult, signal, expectations = [] }: ConformanceOptions,
 ): Promise<Report> {
   const results: CheckResult[] = [];
   try {
@@ -95,7 +98,7 @@ async function runAll<C extends CheckInfo>(
     }
     for (const check of checks) {
       signal?.throwIfAborted();
-      const result = await run.run(check);
+      const result = compared(await run.run(check), expectations);
       results.push(result);
       onResult?.(result, results.length, checks.length);
       if (result.verdict === 'died' && !run.canRestart) break;

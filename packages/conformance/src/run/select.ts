@@ -20,6 +20,11 @@ export function selectChecks<C extends CheckInfo>(
 
 function isMeant({ id, item }: CheckInfo, pattern: string): boolean {
   if (pattern.startsWith('item:')) return String(item) === pattern.slice(5);
+  return patternOf(pattern).test(id);
+}
+
+/** The ids that a pattern means: `*` stands for any characters. */
+export function patternOf(pattern: string): RegExp {
   const parts = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(id);
+  return new RegExp(`^${parts.join('.*')}$`);
 }

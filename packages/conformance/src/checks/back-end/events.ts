@@ -132,7 +132,8 @@ export const EVENTS: readonly BackEndCheck[] = [
         const isRefused = !taken.observed.startsWith('reply 0');
         for (let i = 0; i < 3; i++) {
           const id = rig.change(() => queue.offer([rig.frame()]));
-          const isUsed = await rig.completes(queue, id, runs ? bench.limits.ringMs : bench.limits.pauseMs);
+          const waitMs = runs && !isRefused ? bench.limits.ringMs : bench.limits.pauseMs;
+          const isUsed = await rig.completes(queue, id, waitMs);
           if (runs && !isUsed && !isRefused) return failed(`${taken.observed}, and then uses nothing`);
         }
         if (pairs > 1 && !(await rig.transmit(rig.tx(1)))) return failed('another queue stopped');

@@ -44,7 +44,7 @@ export const ORDER: readonly BackEndCheck[] = [
     async (bench) => {
       const link = await bench.unfinished();
       await link.must({ request: 'SET_VRING_ENABLE', payload: state(0, 1) });
-      return link.react({ request: 'SET_VRING_ENABLE', payload: state(1, 1) });
+      return link.react({ request: 'SET_VRING_ENABLE', payload: state(0, 1) });
     },
   ),
   accepts(
@@ -56,7 +56,7 @@ export const ORDER: readonly BackEndCheck[] = [
     },
     async (bench) => {
       const link = await bench.unfinished();
-      return link.react({ request: 'SET_VRING_CALL', payload: vringFd(1), fds: [bench.event()] });
+      return link.react({ request: 'SET_VRING_CALL', payload: vringFd(0), fds: [bench.event()] });
     },
   ),
   check(
