@@ -1,9 +1,12 @@
 import { type ComponentDefinition, type ConfigFault, commonV1 } from '@vhostlab/contracts';
 import type { CoreModule } from '@vhostlab/engine';
 import type { ScenarioConfig } from '@vhostlab/workload';
-import type { PluginCapability, PluginDefinition } from './plugin.ts';
+import { optionFaults } from './options.ts';
+import { type PluginCapability, type PluginDefinition, schemaJson } from './plugin.ts';
+import { scenarioSchema } from './scenario-schema.ts';
 
-const SUPPORT: Record<PluginCapability['support'], commonV1.Support> = {
+/** Support as contracts have it. */
+export const SUPPORT: Record<PluginCapability['support'], commonV1.Support> = {
   offered: commonV1.Support.OFFERED,
   unsupported: commonV1.Support.UNSUPPORTED,
   required: commonV1.Support.REQUIRED,
@@ -32,11 +35,19 @@ export function backendHost(plugins: readonly PluginDefinition[]): BackendHost {
   const unknown = (name: string) =>
     `back end "${name}" is unknown; there are ${[...byName.keys()].join(', ')}`;
   const check = (config: ScenarioConfig): ConfigFault[] => {
-    const plugin = byName.get(config.backend);
-    if (plugin === undefined) return [{ field: 'backend', summary: unknown(config.backend) }];
+    const name = nameOf(config);
+    const plugin = byName.get(name);
+    const field = config.plugin === undefined ? 'backend' : 'plugin.name';
+    if (plugin === undefined) return [{ field, summary: unknown(name) }];
+    if (plugin.attachesAs !== config.backend) {
+      const summary = `Plugin "${name}" attaches as ${plugin.attachesAs}, not as ${config.backend}.`;
+      return [{ field: 'backend', summary }];
+    }
     const result = plugin.configSchema.safeParse(config);
-    if (result.success) return [];
-    return result.error.issues.map(({ path, message }) => ({ field: path.join('.'), summary: message }));
+    const faults = result.success
+      ? []
+      : result.error.issues.map(({ path, message }) => ({ field: path.join('.'), summary: message }));
+    return [...faults, ...optionFaults(plugin.options, config.plugin?.options, 'plugin.options.')];
   };
   const definition: ComponentDefinition<ScenarioConfig> = {
     name: 'backend',
@@ -52,7 +63,13 @@ export function backendHost(plugins: readonly PluginDefinition[]): BackendHost {
         })),
       ),
     check,
-    plan: (config) => named(config.backend).plan(config),
+    configSchemaJson: schemaJson(scenarioSchema),
+    plan: (config) => named(nameOf(config)).plan(config),
   };
   return { definition, modules };
+}
+
+/** The plugin that a scenario asks for. */
+function nameOf({ backend, plugin }: ScenarioConfig): string {
+  return plugin?.name ?? backend;
 }

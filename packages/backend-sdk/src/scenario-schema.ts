@@ -18,6 +18,9 @@ const traffic = z.looseObject({
 /** A scenario as back ends check it; what traffic consists of is checked where it is made. */
 export const scenarioSchema: z.ZodType<ScenarioConfig> = z.strictObject({
   backend: z.enum(BACKENDS),
+  plugin: z
+    .strictObject({ name: z.string(), options: z.record(z.string(), z.unknown()).optional() })
+    .optional(),
   workload: z.enum(listWorkloads().map(({ name }) => name)),
   guests: z.int().min(1).max(2),
   queues: z.int().min(1).max(16),
@@ -40,3 +43,9 @@ export const scenarioSchema: z.ZodType<ScenarioConfig> = z.strictObject({
   ),
   seed: z.int().min(0),
 }) as unknown as z.ZodType<ScenarioConfig>;
+
+/** The same for plugins made of polled cores: they run to completion. */
+export const polledSchema: z.ZodType<ScenarioConfig> = scenarioSchema.refine(
+  ({ execution }) => execution === 'rtc',
+  { path: ['execution'], message: 'It runs to completion only; use rtc.' },
+);

@@ -10,3 +10,11 @@ export { type GuestCoreConfig, type GuestCoreResult, guestCoreModule } from './g
 export { GPA_BASE, guestLayout, UNMAPPED_GPA, USER_BASE } from './guest-memory.ts';
 export type { ReceiveConfig, ReceivedFrame } from './guest-receiver.ts';
 export type { SendConfig } from './guest-sender.ts';
+export {
+  type PluginRigOptions,
+  type PluginRigOutcome,
+  runPlugin,
+  START_PS,
+  testFrames,
+} from './plugin-rig.ts';
+export { testScenario } from './test-scenario.ts';

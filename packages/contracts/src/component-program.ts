@@ -19,6 +19,8 @@ export interface ComponentDefinition<C> {
   summary: string;
   /** Names of its core modules. */
   modules: readonly string[];
+  /** JSON Schema of its configuration, where it has one. */
+  configSchemaJson?: string;
   capabilities: ServiceProgram['capabilities'];
   /** What is wrong with a configuration; it is parsed JSON and nothing more. */
   check(config: C): ConfigFault[];
@@ -54,6 +56,7 @@ export function componentProgram<C>(
       summary: definition.summary,
       version,
       modules: [...definition.modules],
+      configSchemaJson: definition.configSchemaJson ?? '',
     },
     capabilities: definition.capabilities,
     validate: (config) =>

@@ -6,17 +6,18 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import {
   Metadata,
   Server,
-  ServerCredentials,
+  type ServerCredentials,
   type ServerDuplexStream,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Address, AddressError, parseAddress } from './address.ts';
-import { toWireStatus } from './errors.ts';
+import { ContractError, toWireStatus } from './errors.ts';
 import { asBuffer, byteDefinition } from './grpc-definition.ts';
 import { CHANNEL_OPTIONS, ERROR_DETAIL_KEY } from './grpc-options.ts';
 import { MessageQueue } from './message-queue.ts';
 import { addReflection } from './reflection.ts';
+import { isTokenRight, type Security, serverCredentials, TOKEN_KEY } from './security.ts';
 import { type Implementation, serveCall } from './serve-call.ts';
 import { STATUS } from './status.ts';
 import type { Endpoint } from './tracing.ts';
@@ -27,9 +28,13 @@ export interface ServeOptions {
   /** `HOST:PORT` (port 0: the system chooses), `[IPV6]:PORT` or `unix:/path`. */
   readonly listen: string;
   readonly implementations: readonly Implementation[];
+  /** Token and certificates; without certificates only this machine may reach the listener. */
+  readonly security?: Security;
   /** Told of calls that failed with a fault of this program, for the log. */
   readonly onFault?: (method: DescMethod, error: unknown) => void;
 }
+
+const STRANGER = "The call does not carry this lab's token; give both sides the same --token-file.";
 
 /** A listening server. */
 export interface GrpcServer {
@@ -45,11 +50,14 @@ export interface GrpcServer {
 }
 
 /**
- * Serves implementations over gRPC with grpc.health.v1 and reflection (v1 and v1alpha). Throws AddressError with one
- * sentence when the address is malformed, in use, not ours or not permitted.
+ * Serves implementations over gRPC with grpc.health.v1 and reflection (v1 and v1alpha; not where a token is asked for).
+ * The file of a Unix socket has mode 0600. Throws AddressError with one sentence when the address is malformed, in use,
+ * not ours, not permitted, or off loopback without certificates.
  */
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const address = parseAddress(options.listen);
+  const security = options.security ?? {};
+  const credentials = serverCredentials(address, security);
   const server = new Server(CHANNEL_OPTIONS);
   const endpoint: { system: string; address: string; port?: number } = {
     system: 'grpc',
@@ -61,7 +69,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const names = ['', ...options.implementations.map(({ service }) => service.typeName)];
   const health = new HealthImplementation();
   health.addToServer(server);
-  addReflection(server, options.implementations);
+  if (security.token === undefined) addReflection(server, options.implementations);
   const setServing = (serving: boolean): void => {
     for (const name of names) {
       health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
@@ -70,7 +78,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   if (address.socketPath !== undefined) {
     await removeStaleSocket(address.socketPath, options.listen);
   }
-  const port = await bind(server, address, options.listen);
+  const port = await bind(server, address, options.listen, credentials);
   if (address.socketPath === undefined) {
     endpoint.port = port;
   }
@@ -85,9 +93,16 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   };
 }
 
-function bind(server: Server, address: Address, listen: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address.target, ServerCredentials.createInsecure(), (error, port) => {
+function bind(
+  server: Server,
+  address: Address,
+  listen: string,
+  credentials: ServerCredentials,
+): Promise<number> {
+  // the file must never be there with another mode, not even for a moment
+  const mask = address.socketPath === undefined ? undefined : process.umask(0o177);
+  return new Promise<number>((resolve, reject) => {
+    server.bindAsync(address.target, credentials, (error, port) => {
       if (error === null) {
         resolve(port);
       } else {
@@ -95,6 +110,8 @@ function bind(server: Server, address: Address, listen: string): Promise<number>
         reject(new AddressError(bindFailure(error.message, listen), { cause: error }));
       }
     });
+  }).finally(() => {
+    if (mask !== undefined) process.umask(mask);
   });
 }
 
@@ -145,14 +162,19 @@ function drain(server: Server, graceMs: number): Promise<void> {
 function handlers(
   implementation: Implementation,
   endpoint: Endpoint,
-  { onFault }: ServeOptions,
+  { onFault, security }: ServeOptions,
 ): UntypedServiceImplementation {
   return Object.fromEntries(
     implementation.service.methods.map((method) => [
       method.name,
       (call: ServerDuplexStream<Buffer, Buffer>) => {
         const incoming = receive(call);
-        serveCall(implementation, method, incoming, endpoint).then(
+        const token = security?.token;
+        const served =
+          token === undefined || isTokenRight(incoming.metadata[TOKEN_KEY], token)
+            ? serveCall(implementation, method, incoming, endpoint)
+            : Promise.reject(new ContractError('UNAUTHENTICATED', STRANGER));
+        served.then(
           () => call.end(),
           (error: unknown) => {
             const status = toWireStatus(error);

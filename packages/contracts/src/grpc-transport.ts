@@ -1,7 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import {
   type ClientDuplexStream,
-  credentials,
   type CallOptions as GrpcCallOptions,
   Client as GrpcClient,
   Metadata,
@@ -12,20 +11,38 @@ import { ContractError, callError, fromWireStatus } from './errors.ts';
 import { asBuffer, methodPath } from './grpc-definition.ts';
 import { CHANNEL_OPTIONS, ERROR_DETAIL_KEY } from './grpc-options.ts';
 import { MessageQueue } from './message-queue.ts';
+import { channelCredentials, type Security, TOKEN_KEY } from './security.ts';
 import { statusName } from './status.ts';
 import type { CallMetadata, RawCall, Transport } from './transport.ts';
 
 /**
  * Calls services at `HOST:PORT` or `unix:/path` over gRPC. The connection is made by the first call or by `ready`
- * and made again after it broke. There is no keep-alive: a stopped peer is waited for. Throws AddressError.
+ * and made again after it broke. There is no keep-alive: a stopped peer is waited for. With certificates the server must
+ * show one for `serverName`, the role that is called, wherever it runs. Throws AddressError.
  */
-export function createGrpcTransport(address: string): Transport {
+export function createGrpcTransport(
+  address: string,
+  { security = {}, serverName }: { security?: Security; serverName?: string } = {},
+): Transport {
   const parsed = parseAddress(address);
-  const client = new GrpcClient(parsed.target, credentials.createInsecure(), CHANNEL_OPTIONS);
+  const client = new GrpcClient(parsed.target, channelCredentials(parsed, security), {
+    ...CHANNEL_OPTIONS,
+    ...(serverName === undefined || security.tls === undefined
+      ? {}
+      : { 'grpc.ssl_target_name_override': serverName }),
+  });
+  const { token } = security;
   const transport: Transport = {
     system: 'grpc',
     address: parsed.socketPath ?? parsed.host!,
-    open: (method, metadata, deadlineAt) => new GrpcCall(client, parsed, method, metadata, deadlineAt),
+    open: (method, metadata, deadlineAt) =>
+      new GrpcCall(
+        client,
+        parsed,
+        method,
+        token === undefined ? metadata : { ...metadata, [TOKEN_KEY]: token },
+        deadlineAt,
+      ),
     ready: (timeoutMs) => ready(client, parsed, timeoutMs),
     close: () => client.close(),
   };

@@ -12,6 +12,8 @@ export {
   toJsonString,
 } from '@bufbuild/protobuf';
 export { type Address, AddressError, parseAddress } from './address.ts';
+export { BurstBridge } from './burst/bridge.ts';
+export { type BurstChannel, type BurstInstanceInit, PluginFault } from './burst/burst-channel.ts';
 export { type ClientOptions, createClient } from './client.ts';
 export { type ComponentDefinition, type ConfigFault, componentProgram } from './component-program.ts';
 export { ContractError, type ContractErrorOptions } from './errors.ts';
@@ -22,6 +24,7 @@ export * as commonV1 from './gen/vhostlab/common/v1/common_pb.ts';
 export * as planV1 from './gen/vhostlab/common/v1/plan_pb.ts';
 export * as deviceV1 from './gen/vhostlab/device/v1/device_pb.ts';
 export * as guestV1 from './gen/vhostlab/guest/v1/guest_pb.ts';
+export * as controlV1 from './gen/vhostlab/lab/v1/control_pb.ts';
 export * as runtimeV1 from './gen/vhostlab/lab/v1/runtime_pb.ts';
 export * as linkV1 from './gen/vhostlab/link/v1/link_pb.ts';
 export * as eswitchV1 from './gen/vhostlab/nic/v1/eswitch_pb.ts';
@@ -44,6 +47,13 @@ export {
 export { createLocalTransport } from './local-transport.ts';
 export { MessageQueue } from './message-queue.ts';
 export { fromPlanPart, toPlanPart } from './plan-part.ts';
+export {
+  isLocal,
+  loadSecurity,
+  MIN_TOKEN_LENGTH,
+  type Security,
+  TLS_FILES,
+} from './security.ts';
 export { type Implementation, implement } from './serve-call.ts';
 export { type Recovery, STATUS, type StatusCode, type StatusEntry, statusName } from './status.ts';
 export { withSpan } from './tracing.ts';

@@ -67,7 +67,7 @@ export const STATUS = {
   DATA_LOSS: { number: 15, meaning: 'What arrived is not what was sent.', recovery: 'report' },
   UNAUTHENTICATED: {
     number: 16,
-    meaning: 'Answered by a proxy between the two; vhostlab itself has no authentication.',
+    meaning: 'The call does not carry the token of the lab.',
     recovery: 'correct',
   },
 } as const satisfies Record<string, StatusEntry>;

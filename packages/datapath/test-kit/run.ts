@@ -5,6 +5,7 @@ import {
   type CoreStatistics,
   type ModuleRegistry,
   OPS,
+  type RuntimeOptions,
   VirtualRuntime,
 } from '@vhostlab/engine';
 import { createArena } from '@vhostlab/memory';
@@ -42,6 +43,8 @@ export interface CoreOutcome<Core> {
 /** What a test run left behind. */
 export interface TestOutcome extends CoreOutcome<CoreStatistics> {
   log: Uint8Array;
+  /** Moment at which everything was done. */
+  reachedPs: number;
   strings: readonly string[];
 }
 
@@ -71,6 +74,15 @@ export function coreOutcome<Core extends { id: string; counters: Record<string, 
   };
 }
 
+/** How components are run. */
+export interface RunComponentsOptions {
+  copyMode?: boolean;
+  stride?: number;
+  profile?: CompiledProfile;
+  limitPs?: number;
+  extraLatency?: RuntimeOptions['extraLatency'];
+}
+
 /**
  * Runs components to their end, each latency 100 ns. Throws when they have not come to rest after `limitPs` of
  * virtual time (10 ms).
@@ -78,7 +90,7 @@ export function coreOutcome<Core extends { id: string; counters: Record<string, 
 export function runComponents(
   components: readonly ComponentPlan[],
   modules: ModuleRegistry,
-  options: { copyMode?: boolean; stride?: number; profile?: CompiledProfile; limitPs?: number } = {},
+  options: RunComponentsOptions = {},
 ): TestOutcome {
   const plan = assemble(components, () => 100_000, {
     seed: 1,
@@ -94,6 +106,7 @@ export function runComponents(
     modules,
     arena: createArena(bytes * (plan.copyMode ? 4 : 1) + (32 << 20)),
     profile: options.profile ?? testProfile(),
+    ...(options.extraLatency === undefined ? {} : { extraLatency: options.extraLatency }),
     logSink: (chunk) => void chunks.push(chunk.slice()),
   });
   const limitPs = options.limitPs ?? 1e10;
@@ -103,6 +116,7 @@ export function runComponents(
   return {
     ...coreOutcome(runtime.statistics()),
     log: concat(chunks),
+    reachedPs: runtime.reachedPs(),
     strings: runtime.log.strings,
   };
 }

@@ -33,15 +33,19 @@ export class Mailbox {
   lastPs: Ps = 0;
   reader: Reader | undefined;
   readonly latencyPs: Ps;
+  /** Adds to the latency of each message, for explorers of schedules; undefined: nothing does. */
+  readonly #extraPs: (() => Ps) | undefined;
   #wakeIndex = 0;
 
-  constructor(latencyPs: Ps) {
+  constructor(latencyPs: Ps, extraPs?: () => Ps) {
     this.latencyPs = latencyPs;
+    this.#extraPs = extraPs;
   }
 
   /** Appends a message that leaves at `departsPs`. */
   push(departsPs: Ps, kind: number, a: number, b: number, payload?: Uint8Array): void {
-    this.pushAt(departsPs + this.latencyPs, kind, a, b, payload);
+    const latencyPs = this.#extraPs === undefined ? this.latencyPs : this.latencyPs + this.#extraPs();
+    this.pushAt(departsPs + latencyPs, kind, a, b, payload);
   }
 
   /** Appends a message that is visible at `atPs` (from another process: the latency is in it). */

@@ -20,6 +20,11 @@ export interface RuntimeOptions {
   modules: ModuleRegistry;
   arena: Arena;
   profile: CompiledProfile;
+  /**
+   * Explorers of schedules: what adds to the latency of each message on one direction of a memory channel; 0 or more.
+   * Nothing overtakes all the same.
+   */
+  extraLatency?: (channel: string, direction: 'ab' | 'ba') => (() => Ps) | undefined;
   /** Takes this process's part of the event log; none is kept without it. */
   logSink?: LogSink;
 }
@@ -210,8 +215,9 @@ export class VirtualRuntime {
       this.#options.plan.taps === true
         ? { tap: new ChannelTap(core.recorder, plan.id, (name) => core.stage(name)) }
         : {};
-    const forward = new Mailbox(ab);
-    const back = new Mailbox(ba);
+    const extra = plan.kind === 'memory' ? this.#options.extraLatency : undefined;
+    const forward = new Mailbox(ab, extra?.(plan.id, 'ab'));
+    const back = new Mailbox(ba, extra?.(plan.id, 'ba'));
     if (a === undefined) {
       this.#remote.set(plan.id, { channel: plan.id, kind: 'messages', out: back, in: forward });
     } else if (b === undefined) {

@@ -36,6 +36,8 @@ export interface Offloads {
 /** One run as every service sees it: plain data, the same for all of them. */
 export interface ScenarioConfig {
   backend: BackendName;
+  /** A plugin in place of the back end, with options of its own; the other services see `backend`. */
+  plugin?: { name: string; options?: Record<string, unknown> };
   workload: WorkloadName;
   /** 2 for v2v, else 1. */
   guests: number;

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vhostlab/backend/v1/burst.proto.
  */
 export const file_vhostlab_backend_v1_burst: GenFile = /*@__PURE__*/
-  fileDesc("Ch92aG9zdGxhYi9iYWNrZW5kL3YxL2J1cnN0LnByb3RvEhN2aG9zdGxhYi5iYWNrZW5kLnYxImsKD0V4Y2hhbmdlUmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRjb3JlGAIgASgNEhAKCHNlcXVlbmNlGAMgASgEEg4KBm5vd19wcxgEIAEoBBIMCgRwb3J0GAUgASgNEg4KBmZyYW1lcxgGIAMoDCKuAQoQRXhjaGFuZ2VSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIsCgdvdXRwdXRzGAIgAygLMhsudmhvc3RsYWIuYmFja2VuZC52MS5PdXRwdXQSLAoFZHJvcHMYAyADKAsyHS52aG9zdGxhYi5jb21tb24udjEuRHJvcENvdW50EiwKB2NoYXJnZXMYBCADKAsyGy52aG9zdGxhYi5iYWNrZW5kLnYxLkNoYXJnZSJHCgZPdXRwdXQSDAoEcG9ydBgBIAEoDRIOCgZzb3VyY2UYAiABKA0SEAoIZGVsYXlfcHMYAyABKAQSDQoFZnJhbWUYBCABKAwiMgoGQ2hhcmdlEgoKAm9wGAEgASgJEg0KBWNvdW50GAIgASgNEg0KBWJ5dGVzGAMgASgEMmsKDEJ1cnN0U2VydmljZRJbCghFeGNoYW5nZRIkLnZob3N0bGFiLmJhY2tlbmQudjEuRXhjaGFuZ2VSZXF1ZXN0GiUudmhvc3RsYWIuYmFja2VuZC52MS5FeGNoYW5nZVJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_vhostlab_common_v1_common]);
+  fileDesc("Ch92aG9zdGxhYi9iYWNrZW5kL3YxL2J1cnN0LnByb3RvEhN2aG9zdGxhYi5iYWNrZW5kLnYxIl0KD0V4Y2hhbmdlUmVxdWVzdBIKCgJpZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBIOCgZub3dfcHMYAyABKAQSDAoEcG9ydBgEIAEoDRIOCgZmcmFtZXMYBSADKAwirgEKEEV4Y2hhbmdlUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSLAoHb3V0cHV0cxgCIAMoCzIbLnZob3N0bGFiLmJhY2tlbmQudjEuT3V0cHV0EiwKBWRyb3BzGAMgAygLMh0udmhvc3RsYWIuY29tbW9uLnYxLkRyb3BDb3VudBIsCgdjaGFyZ2VzGAQgAygLMhsudmhvc3RsYWIuYmFja2VuZC52MS5DaGFyZ2UiRwoGT3V0cHV0EgwKBHBvcnQYASABKA0SDgoGc291cmNlGAIgASgNEhAKCGRlbGF5X3BzGAMgASgEEg0KBWZyYW1lGAQgASgMIjIKBkNoYXJnZRIKCgJvcBgBIAEoCRINCgVjb3VudBgCIAEoDRINCgVieXRlcxgDIAEoBDJrCgxCdXJzdFNlcnZpY2USWwoIRXhjaGFuZ2USJC52aG9zdGxhYi5iYWNrZW5kLnYxLkV4Y2hhbmdlUmVxdWVzdBolLnZob3N0bGFiLmJhY2tlbmQudjEuRXhjaGFuZ2VSZXNwb25zZSgBMAFiBnByb3RvMw", [file_vhostlab_common_v1_common]);
 
 /**
  * A burst of frames that came in at one port.
@@ -30,37 +30,30 @@ export type ExchangeRequest = Message<"vhostlab.backend.v1.ExchangeRequest"> & {
   id: string;
 
   /**
-   * Number of the core that asks, from 0.
-   *
-   * @generated from field: uint32 core = 2;
-   */
-  core: number;
-
-  /**
    * Number of this burst on its stream, from 1 up by 1.
    *
-   * @generated from field: uint64 sequence = 3;
+   * @generated from field: uint64 sequence = 2;
    */
   sequence: bigint;
 
   /**
    * Moment of the burst in picoseconds since the start of the run; below 2^53, never decreasing on a stream.
    *
-   * @generated from field: uint64 now_ps = 4;
+   * @generated from field: uint64 now_ps = 3;
    */
   nowPs: bigint;
 
   /**
    * Port at which the frames came in: 1 is the wire, 10 + g is guest g.
    *
-   * @generated from field: uint32 port = 5;
+   * @generated from field: uint32 port = 4;
    */
   port: number;
 
   /**
    * The frames without FCS, 0 to 64 of them with 14 to 65550 bytes each.
    *
-   * @generated from field: repeated bytes frames = 6;
+   * @generated from field: repeated bytes frames = 5;
    */
   frames: Uint8Array[];
 };
@@ -199,7 +192,7 @@ export const ChargeSchema: GenMessage<Charge> = /*@__PURE__*/
  */
 export const BurstService: GenService<{
   /**
-   * One stream per core and instance. Each request is answered by one response, in the order of the requests.
+   * One stream per instance; each core of a run has an instance of its own. Each request is answered by one response, in the order of the requests.
    * NOT_FOUND: no instance has this id. FAILED_PRECONDITION: it is not started. INVALID_ARGUMENT: the sequence jumped.
    *
    * @generated from rpc vhostlab.backend.v1.BurstService.Exchange
