@@ -38,6 +38,7 @@ export {
 } from './network.ts';
 export { openPath } from './open-path.ts';
 export { peerProcess } from './peer-process.ts';
+export { pidfdGetfd, pidfdOpen } from './pidfd.ts';
 export { pipe } from './pipe.ts';
 export { EVENT_ERROR, EVENT_HANGUP, EVENT_READABLE, EVENT_WRITABLE, Poller } from './poller.ts';
 export { type ProcessFacts, processFacts } from './process-facts.ts';

@@ -41,6 +41,7 @@ export const libc = {
   sendmsg: declare('int64_t sendmsg(int fd, int64_t message, int flags)'),
   recvmsg: declare('int64_t recvmsg(int fd, int64_t message, int flags)'),
   schedSetaffinity: declare('int sched_setaffinity(int thread, size_t bytes, int64_t mask)'),
+  syscall: declare('long syscall(long number, long a, long b, long c)'),
   getpid: declare('int getpid(void)'),
 } as const;
 

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** What a process holds at this moment. */
 export interface ProcessFacts {
+  /** As the kernel calls it: the first 15 characters of its program, usually. */
+  name: string;
   /** Open file descriptors. */
   descriptors: number;
   /** Mappings of memory: lines of `/proc/PID/maps`. */
@@ -21,6 +23,7 @@ export function processFacts(pid: number): ProcessFacts | undefined {
     if (maps === '') return undefined;
     const pages = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1];
     return {
+      name: readFileSync(`/proc/${pid}/comm`, 'utf8').trim(),
       descriptors,
       mappings: maps.split('\n').length - 1,
       residentBytes: Number(pages) * PAGE_BYTES,

@@ -30,6 +30,7 @@ describe('processFacts', () => {
   it('answers figures of a process, and nothing of one that does not exist', () => {
     const facts = processFacts(process.pid);
     if (facts === undefined) throw new Error('nothing about this process');
+    expect(facts.name).toBe(readFileSync('/proc/self/comm', 'utf8').trim());
     expect(facts.descriptors).toBeGreaterThan(2);
     expect(facts.mappings).toBeGreaterThan(20);
     expect(facts.residentBytes).toBeGreaterThan(2 ** 22);

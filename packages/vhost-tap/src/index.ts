@@ -1,3 +1,16 @@
+export {
+  type AttachOptions,
+  type AttachReport,
+  attach,
+  checkAttachOptions,
+  DEFAULT_INTERVAL_MS,
+  MAX_INTERVAL_MS,
+  MIN_INTERVAL_MS,
+  type QueueReport,
+} from './attach/attach.ts';
+export { placeText, type QueueLook, type QueueMoment } from './attach/queue-look.ts';
+export { AttachError } from './attach/queue-source.ts';
+export { type Culprit, judge, VERDICT_KINDS, type Verdict, type VerdictKind } from './attach/verdict.ts';
 export { FlowChecker, type FlowResult } from './flow/flow-checker.ts';
 export { FLOW_RULES, type FlowRuleCode, type FlowViolation, type Sender } from './flow/rules.ts';
 export { type InjectRule, parseInjectRule } from './inject/rule.ts';

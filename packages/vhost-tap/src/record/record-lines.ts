@@ -126,9 +126,20 @@ export interface ViolationLine extends Timed {
   readonly clause: string;
 }
 
+/** A kick or call that a rule has met, and the ring at that moment: places as a sample has them, -1 where not known. */
+export interface SignalNote {
+  readonly rule: string;
+  readonly kind: 'kick' | 'call';
+  readonly queue: number;
+  readonly avail: number;
+  readonly used: number;
+}
+
 export interface NoteLine extends Timed {
   readonly kind: 'open' | 'close' | 'note' | 'inject';
   readonly text: string;
+  /** Of `inject`, when it was about a kick or a call. */
+  readonly signal?: SignalNote;
 }
 
 export type RecordLine =

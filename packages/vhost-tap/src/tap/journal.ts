@@ -7,7 +7,7 @@ import { LiveLog } from '../journal/live-log.ts';
 import type { RingSample } from '../observe/ring-sample.ts';
 import type { Direction } from '../observe/ring-to-observe.ts';
 import type { RingViolation } from '../observe/rules.ts';
-import type { FdNote, HeadLine, RecordLine } from '../record/record-lines.ts';
+import type { FdNote, HeadLine, NoteLine, RecordLine, SignalNote } from '../record/record-lines.ts';
 import { RecordWriter } from '../record/record-writer.ts';
 import { ViolationCounts } from './violation-counts.ts';
 
@@ -126,10 +126,10 @@ export class Journal {
     this.line({ kind: 'violation', session, t, code, party, queue, text, clause });
   }
 
-  note(session: number, kind: 'open' | 'close' | 'note' | 'inject', text: string): void {
+  note(session: number, kind: NoteLine['kind'], text: string, signal?: SignalNote): void {
     const t = this.nowNs;
     this.#live.line(t, session, `${kind.toUpperCase()} ${text}`);
-    this.line({ kind, session, t, text });
+    this.line({ kind, session, t, text, ...(signal === undefined ? {} : { signal }) });
   }
 
   frame(session: number, queue: number, direction: Direction, bytes: Uint8Array, length: number): void {

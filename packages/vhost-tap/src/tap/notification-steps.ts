@@ -40,7 +40,8 @@ export class NotificationSteps {
       this.#shared.journal.notification(this.#session, kind, queue, count, sample);
       const decision = this.#shared.injector.decide(kind, '', queue);
       for (const rule of decision.rules) {
-        this.#shared.journal.note(this.#session, 'inject', `${rule}: ${kind} of vq${queue}`);
+        const signal = { rule, kind, queue, avail: sample?.avail ?? -1, used: sample?.used ?? -1 };
+        this.#shared.journal.note(this.#session, 'inject', `${rule}: ${kind} of vq${queue}`, signal);
       }
       return decision;
     });
