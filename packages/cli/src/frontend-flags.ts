@@ -8,6 +8,7 @@ export interface FrontendFlags {
   socketPath: string;
   server?: boolean;
   reconnect?: boolean;
+  inflight?: boolean;
   connectTimeout?: number;
   workload: string;
   packets?: number;
@@ -50,6 +51,7 @@ export function addFrontendFlags(command: Command): Command {
     .requiredOption('--socket-path <path>', 'socket of the back end')
     .option('--server', 'listen there, and take one back end after the other')
     .option('--reconnect', 'connect again when the back end is gone')
+    .option('--inflight', 'the next back end learns from shared memory what the one before had in flight')
     .option(
       '--connect-timeout <seconds>',
       'how long the first back end may take (default: 10, --server: no limit)',
@@ -123,6 +125,7 @@ export function frontendOptions(flags: FrontendFlags, capture: Uint8Array | unde
     socketPath: flags.socketPath,
     ...(flags.server === undefined ? {} : { server: flags.server }),
     ...(flags.reconnect === undefined ? {} : { reconnect: flags.reconnect }),
+    ...(flags.inflight === undefined ? {} : { inflight: flags.inflight }),
     ...(flags.connectTimeout === undefined ? {} : { connectTimeoutMs: flags.connectTimeout * 1000 }),
     memoryBytes: flags.memory,
     hugePages: flags.hugepages,

@@ -11,6 +11,7 @@ import { type FrontendOptions, type Settings, settingsOf, type Workload } from '
 import { RawRing } from './raw-ring.ts';
 import { agreementOf } from './session/agreement.ts';
 import { agree, begin, stopRings } from './session/handshake.ts';
+import { InflightRegion } from './session/inflight-region.ts';
 import { connectToBackends, type Link, listenForBackends } from './session/link.ts';
 import { RingEvents } from './session/ring-events.ts';
 import type { QueuePlan } from './worker/plan.ts';
@@ -50,6 +51,7 @@ class DriverFrontend implements Frontend {
   #link: Link | undefined;
   #session: FrontendSession | undefined;
   #events: RingEvents[] = [];
+  readonly #inflight = new InflightRegion();
   #features: FeatureSet | undefined;
   #connections = 0;
   #startMs = monotonicMs();
@@ -114,6 +116,7 @@ class DriverFrontend implements Frontend {
     try {
       const features = await agree(session, this.#settings, this.#features);
       const bases = await this.#prepare(features);
+      await this.#handInflight(session);
       await begin(session, this.memory, this.rings, bases, events);
       this.#features = features;
       this.#session = session;
@@ -162,9 +165,16 @@ class DriverFrontend implements Frontend {
       return guest.startBases();
     }
     if (guest.pool === undefined) return guest.startBases();
-    const restarts = await guest.pool.rewind(agreement);
+    const isKept = this.#settings.inflight && (await guest.pool.isSound());
+    if (!isKept) this.#inflight.forget();
+    const restarts = isKept ? await guest.pool.keep() : await guest.pool.rewind(agreement);
     this.#settings.onEvent({ kind: 'restarting', rings: restarts });
     return restarts.map(({ base }) => base);
+  }
+
+  async #handInflight(session: FrontendSession): Promise<void> {
+    const { inflight, queueSize } = this.#settings;
+    if (inflight) await this.#inflight.hand(session, this.rings.length, queueSize);
   }
 
   /** Waits for the end of each session, and takes another back end if it may. Never rejects. */
@@ -298,6 +308,7 @@ class DriverFrontend implements Frontend {
     // threads first: they use the eventfds and the memory
     await this.#guest.close();
     this.#closeEvents();
+    this.#inflight.forget();
     await this.#reactor.stop();
   }
 }

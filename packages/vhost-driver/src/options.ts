@@ -82,6 +82,11 @@ export interface FrontendOptions {
   readonly burst?: number;
   /** Writes every received frame into this pcapng file. */
   readonly writePcap?: string;
+  /**
+   * The back end notes in shared memory what it has in flight (INFLIGHT_SHMFD), and the next one goes on from there: rings
+   * are left as they are, as a VMM leaves those of its guest. Default false: the driver offers its buffers again itself.
+   */
+  readonly inflight?: boolean;
   /** Told of every message of every session. */
   readonly observer?: FrontendObserver;
   /** Told of what happens between the driver and its back end, in order. */
@@ -160,6 +165,7 @@ export function settingsOf(options: FrontendOptions): Settings {
     wait: options.wait ?? 'poll',
     burst: options.burst ?? 64,
     writePcap: options.writePcap,
+    inflight: options.inflight ?? false,
     observer: options.observer ?? {},
     onEvent: options.onEvent ?? (() => undefined),
   };

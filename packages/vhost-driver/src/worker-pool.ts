@@ -78,6 +78,17 @@ export class WorkerPool {
     return (answers as RingRestart[][]).flat().sort((a, b) => a.index - b.index);
   }
 
+  /** True when no ring is broken. */
+  async isSound(): Promise<boolean> {
+    return (await this.#all({ kind: 'sound' })).every((sound) => sound === true);
+  }
+
+  /** Where each ring goes on when the next back end knows what was in flight, by index. */
+  async keep(): Promise<RingRestart[]> {
+    const answers = await this.#all({ kind: 'keep' });
+    return (answers as RingRestart[][]).flat().sort((a, b) => a.index - b.index);
+  }
+
   async finish(): Promise<void> {
     this.#finishes++;
     this.#done = 0;

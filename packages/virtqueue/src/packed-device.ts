@@ -108,6 +108,11 @@ export class PackedDevice implements DeviceQueue {
     return this.#inFlight === 0 && this.#usedSlot === this.#slot && this.#usedFlags === usedFlags;
   }
 
+  /** Ring slots of the buffer `id`, which is in flight; 0 when it is not. */
+  slotsOf(id: number): number {
+    return this.#descriptors[id];
+  }
+
   hasAvailable(): boolean {
     if (this.#violation !== 0) return false;
     const flags = Atomics.load(this.#u16, ((this.#descWord + this.#slot * 4 + 3) << 1) + 1);

@@ -65,6 +65,9 @@ export class SplitDevice implements DeviceQueue {
   #lastAvail = 0;
   #nextUsed = 0;
   #usedIdx = 0;
+  /** Heads that a device before this one left in flight, and the index behind the last of them (`resubmit`). */
+  #again: Uint16Array = NO_U16;
+  #againEnd = 0;
 
   constructor(arena: Arena, publisher: Publisher, translator: Translator, place: RingPlace) {
     const size = place.size;
@@ -111,7 +114,7 @@ export class SplitDevice implements DeviceQueue {
 
   /** True when used entries are written for the next available buffers, as a `SplitPlain` needs it. */
   get isLevel(): boolean {
-    return this.#lastAvail === this.#usedIdx;
+    return this.#lastAvail === this.#usedIdx && this.#again.length === 0;
   }
 
   hasAvailable(): boolean {
@@ -138,7 +141,7 @@ export class SplitDevice implements DeviceQueue {
     const limit = Math.min(this.available(), max, batch.chainCapacity);
     let plain = 0;
     while (batch.count < limit) {
-      if (batch.isPlain) {
+      if (batch.isPlain && this.#again.length === 0) {
         this.#popSingles(batch, limit);
         plain = batch.count;
       }
@@ -202,7 +205,7 @@ export class SplitDevice implements DeviceQueue {
   /** Takes the next chain, whatever it is; false when it breaks the queue or has to wait for an empty batch. */
   #popChain(batch: ChainBatch): boolean {
     const at = this.#lastAvail & this.#mask;
-    const head = this.#u16[this.#availWord + at];
+    const head = this.#headAt(this.#lastAvail);
     let code = VIOLATION_NONE;
     if (head > this.#mask) code = VIOLATION_HEAD_RANGE;
     else if (this.#descriptors[head] !== 0) code = VIOLATION_BUFFER_BUSY;
@@ -220,6 +223,32 @@ export class SplitDevice implements DeviceQueue {
     this.#order[at] = head;
     this.#lastAvail = (this.#lastAvail + 1) & 0xffff;
     return true;
+  }
+
+  #headAt(index: number): number {
+    const left = (this.#againEnd - index) & 0xffff;
+    const again = this.#again;
+    if (left > 0 && left <= again.length) return again[again.length - left];
+    return this.#u16[this.#availWord + (index & this.#mask)];
+  }
+
+  /**
+   * Takes over from a device that has taken `heads` (oldest first) and not given them back, in whatever order it gave
+   * back others: they are popped first, as if they stood in the available ring from the used index on, where as many
+   * others did. To be called after `restoreBase` with the used index. False, and nothing is done: the driver never made
+   * so many available, or a head is outside the table.
+   */
+  resubmit(heads: Uint16Array): boolean {
+    if (heads.length > this.available() || heads.some((head) => head > this.#mask)) return false;
+    this.#again = heads.slice();
+    this.#againEnd = (this.#usedIdx + heads.length) & 0xffff;
+    return true;
+  }
+
+  /** Forgets what was resubmitted, once all of it is given back. */
+  #endAgain(): void {
+    const left = (this.#againEnd - this.#usedIdx) & 0xffff;
+    if (left === 0 || left > this.#again.length) this.#again = NO_U16;
   }
 
   /** Opens a chain in the batch and follows it from `head`. Returns a VIOLATION_…, which leaves nothing in the batch. */
@@ -309,6 +338,7 @@ export class SplitDevice implements DeviceQueue {
     const count = this.#inOrder ? this.#flushInOrder() : this.#coverEntries();
     if (count === 0) return;
     this.#usedIdx = this.#nextUsed;
+    if (this.#again.length > 0) this.#endAgain();
     this.counters.used += count;
     this.counters.usedPublications++;
     this.#events.advanced(count);
@@ -395,6 +425,7 @@ export class SplitDevice implements DeviceQueue {
 
   #start(index: number): void {
     this.#violation = 0;
+    this.#again = NO_U16;
     this.#lastAvail = index;
     this.#nextUsed = index;
     this.#usedIdx = index;

@@ -40,6 +40,7 @@ export const DEVICE_PROTOCOL_FEATURES = [
   'MTU',
   'BACKEND_REQ',
   'CONFIG',
+  'INFLIGHT_SHMFD',
   'RESET_DEVICE',
   'CONFIGURE_MEM_SLOTS',
   'STATUS',
@@ -72,10 +73,13 @@ export function offeredProtocolFeatures(port: PortSpec): bigint {
   return protocolMask(...DEVICE_PROTOCOL_FEATURES.filter((name) => !absent.includes(name)));
 }
 
-/** Nobody announces a guest to the bridge, its first frame does; hardware that writes by DMA keeps no dirty log. */
+/**
+ * Nobody announces a guest to the bridge, its first frame does; its plugins keep buffers over many steps and tell nobody
+ * which; hardware that writes by DMA keeps no dirty log.
+ */
 function absentFrom(port: PortSpec): readonly string[] {
   if (port.kind !== 'switch') return [];
-  return port.plugin === 'sw-vdpa' ? ['RARP', 'LOG_SHMFD'] : ['RARP'];
+  return port.plugin === 'sw-vdpa' ? ['RARP', 'INFLIGHT_SHMFD', 'LOG_SHMFD'] : ['RARP', 'INFLIGHT_SHMFD'];
 }
 
 /** Longest frame that a device with this port carries. */

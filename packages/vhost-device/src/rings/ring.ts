@@ -1,20 +1,14 @@
 import { signalEvent } from '@vhostlab/host';
 import type { Arena } from '@vhostlab/memory';
-import { decodeBase, encodeBase, type RingAreas, type RingBase } from '@vhostlab/vhost-user';
+import { decodeBase, type RingAreas, type RingBase } from '@vhostlab/vhost-user';
 import type { FeatureSet } from '@vhostlab/virtio-net';
-import {
-  type DeviceQueue,
-  DirectPublisher,
-  PackedDevice,
-  type RingPlace,
-  ringLayout,
-  SplitDevice,
-  violationName,
-} from '@vhostlab/virtqueue';
+import { type DeviceQueue, type RingPlace, ringLayout, violationName } from '@vhostlab/virtqueue';
 import type { RingStart } from '../control/commands.ts';
 import { COUNTER, FIRST_BATCH } from '../stats/queue-counters.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { resumedBase } from './resume.ts';
+import type { InflightPart } from './inflight/inflight-part.ts';
+import { JournaledPacked } from './inflight/journaled-packed.ts';
+import { startQueue } from './inflight/start-queue.ts';
 
 /** One started ring of a device: its queue, its eventfds and its counters. */
 export class Ring {
@@ -33,6 +27,7 @@ export class Ring {
   readonly #format: 'split' | 'packed';
   readonly #usedBytes: number;
   readonly #deviceBytes: number;
+  readonly #isJournaled: boolean;
   #brokenTold = false;
 
   private constructor(
@@ -54,21 +49,22 @@ export class Ring {
     this.errNumber = start.err;
     this.usedLogGpa = start.usedLogGpa;
     this.#format = start.format;
+    this.#isJournaled = queue instanceof JournaledPacked;
     this.#usedBytes = usedBytes;
     const { eventIdx } = place.features;
     this.#deviceBytes = ringLayout(start.format, start.size, eventIdx).device.bytes;
   }
 
-  /** Starts a ring, or says in one sentence why it cannot be. */
+  /** Starts a ring, or says in one sentence why it cannot be. `inflight`: where it tells of buffers in flight. */
   static start(
     start: RingStart,
     features: FeatureSet,
     arena: Arena,
     memory: GuestMemory,
     counters: Float64Array,
+    inflight?: InflightPart,
   ): Ring | string {
     const { index, size, format, areas } = start;
-    const base = resumedBase(start, arena);
     const place = {
       size,
       index,
@@ -81,11 +77,8 @@ export class Ring {
         inOrder: features.has('IN_ORDER'),
       },
     };
-    const Device = format === 'packed' ? PackedDevice : SplitDevice;
-    const queue = new Device(arena, new DirectPublisher(arena), memory.space, place);
-    if (!queue.restoreBase(encodeBase(base))) {
-      return `the base 0x${encodeBase(base).toString(16)} lies outside of ring ${index}`;
-    }
+    const queue = startQueue(arena, memory.space, place, start, inflight);
+    if (typeof queue === 'string') return queue;
     const layout = ringLayout(format, size, features.has('EVENT_IDX'));
     const usedBytes = format === 'packed' ? layout.desc.bytes : layout.device.bytes;
     return new Ring(start, queue, place, usedBytes, memory, counters);
@@ -96,9 +89,9 @@ export class Ring {
     return this.isPlaced && this.queue.violation === 0;
   }
 
-  /** True when bursts may take the fast path: frames may flow, and nobody keeps a log of what is written. */
+  /** True when bursts may take the fast path: frames may flow, and nobody keeps a log or copies of what is overwritten. */
   get isPlain(): boolean {
-    return this.isAlive && this.enabled && !this.memory.isLogging;
+    return this.isAlive && this.enabled && !this.memory.isLogging && !this.#isJournaled;
   }
 
   /** Where the ring goes on: everything taken has been given back. */

@@ -3,6 +3,7 @@ import type { RingBase, RingPlacement } from '@vhostlab/vhost-user';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import type { RingStart, WorkerCommand, WorkerNote } from '../control/commands.ts';
 import { GuestMemory } from '../rings/guest-memory.ts';
+import { InflightParts } from '../rings/inflight/inflight-part.ts';
 import { ReceiveRing } from '../rings/receive-ring.ts';
 import { Ring } from '../rings/ring.ts';
 import { TransmitRing } from '../rings/transmit-ring.ts';
@@ -33,6 +34,7 @@ export class DeviceWorker {
   readonly memory: GuestMemory;
   readonly #around: DeviceSurroundings;
   readonly #rings = new Map<number, StartedRing>();
+  readonly #inflight = new InflightParts();
   #features = FeatureSet.EMPTY;
 
   constructor(number: number, around: DeviceSurroundings) {
@@ -88,8 +90,7 @@ export class DeviceWorker {
         // a command wakes the worker, and it looks at every ring then
         return undefined;
       case 'inflight':
-        // not offered: a device that completes in order goes on at the used index
-        return undefined;
+        return this.#inflight.set(command.area);
     }
   }
 
@@ -102,8 +103,11 @@ export class DeviceWorker {
   #start(start: RingStart): string | null {
     const { arena, statistics } = this.#around;
     const counters = statistics.counters(this.number, start.index);
-    const ring = Ring.start(start, this.#features, arena, this.memory, counters);
+    const part = this.#inflight.partOf(start);
+    if (typeof part === 'string') return part;
+    const ring = Ring.start(start, this.#features, arena, this.memory, counters, part);
     if (typeof ring === 'string') return ring;
+    this.#inflight.started(start.index);
     this.#rings.set(start.index, { ring, size: start.size });
     this.#attach(start.index, ring);
     this.#around.ringsChanged();
@@ -142,6 +146,7 @@ export class DeviceWorker {
   #reset(): void {
     for (const index of [...this.#rings.keys()]) this.#stop(index);
     this.memory.clear();
+    this.#inflight.set(null);
   }
 
   #attach(index: number, ring: Ring | undefined): void {

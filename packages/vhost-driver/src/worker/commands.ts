@@ -17,6 +17,10 @@ export type WorkerCommand =
   | { readonly kind: 'attach'; readonly rings: readonly RingFds[] }
   /** The back end is gone or stopped: takes what is used already, then leaves the rings alone. */
   | { readonly kind: 'detach' }
+  /** Answered with true when no ring is broken. */
+  | { readonly kind: 'sound' }
+  /** Leaves the rings as they are for another back end that knows what was in flight. Answered with RingRestart[]. */
+  | { readonly kind: 'keep' }
   /** Prepares the rings for another back end. Answered with RingRestart[]. */
   | { readonly kind: 'rewind'; readonly agreement: Agreement }
   /** Nothing new is sent. */

@@ -82,6 +82,10 @@ export class DriverThread {
         return this.#attach(command.rings);
       case 'detach':
         return this.#detach();
+      case 'sound':
+        return this.#pairs.every(({ rings }) => rings.every(({ queue }) => queue.violation === 0));
+      case 'keep':
+        return this.#pairs.flatMap((pair): RingRestart[] => pair.keep());
       case 'rewind':
         return this.#pairs.flatMap((pair): RingRestart[] => pair.rewind(command.agreement));
       case 'finish':

@@ -18,6 +18,7 @@ export class PairRunner {
   readonly #tx: TransmitSide;
   readonly app: App;
   readonly #collections: number;
+  #isKept = false;
 
   constructor(
     arena: Arena,
@@ -55,6 +56,8 @@ export class PairRunner {
     const ring = this.rings[index & 1];
     ring.attach(kick, call);
     ring.publish();
+    // a back end that takes over does not know that the last kick was for its predecessor
+    if (this.#isKept) ring.kick();
   }
 
   /** Takes all that is used, and leaves the rings alone from now on. */
@@ -69,10 +72,21 @@ export class PairRunner {
   }
 
   rewind(agreement: Agreement): RingRestart[] {
+    this.#isKept = false;
     return [this.#rx, this.#tx].map((side) => {
       const { base, reset, outstanding } = side.rewind(agreement);
       side.ring.counters[REPLAYED] += outstanding.length;
       return { index: side.ring.plan.index, base, reset, replayed: outstanding.length };
+    });
+  }
+
+  /** Leaves both rings to a back end that knows what its predecessor had in flight. */
+  keep(): RingRestart[] {
+    this.#isKept = true;
+    return this.rings.map((ring) => {
+      const { inFlight } = ring.queue;
+      ring.counters[REPLAYED] += inFlight;
+      return { index: ring.plan.index, base: ring.usedBase(), reset: false, replayed: inFlight };
     });
   }
 

@@ -108,6 +108,12 @@ export class Ring {
     return violationName(this.queue.violation);
   }
 
+  /** The used position as SET_VRING_BASE has it. */
+  usedBase(): number {
+    const used = this.queue.saveBase() >>> 16;
+    return this.plan.format === 'packed' ? (used | (used << 16)) >>> 0 : used;
+  }
+
   /**
    * Goes on where the old back end had got to, for a new one: at the used index, as QEMU does when GET_VRING_BASE
    * failed. All used buffers have been taken. A ring that was broken is cleared and starts at 0. What was in flight is
