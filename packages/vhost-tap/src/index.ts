@@ -32,6 +32,20 @@ export {
   type RingViolation,
 } from './observe/rules.ts';
 export { type BodyLine, RecordError, readRecord, type TapRecord } from './record/record-reader.ts';
+export {
+  checkReplayOptions,
+  DEFAULT_REPLAY_OPTIONS,
+  type ReplayOptions,
+} from './replay/options.ts';
+export type { Difference, PlayedCounts } from './replay/outcome.ts';
+export {
+  ReplayError,
+  type ReplayedDifference,
+  type ReplayedViolation,
+  type ReplaySummary,
+  replay,
+} from './replay/replay.ts';
+export { HEADER_RULE } from './replay/ring-rules.ts';
 export { checkTapOptions, DEFAULT_TAP_OPTIONS, MAX_SAMPLE_HZ, type TapOptions } from './tap/options.ts';
 export type { RingTotals } from './tap/ring-set.ts';
 export { startTap, type Tap, type TapSummary } from './tap/tap.ts';

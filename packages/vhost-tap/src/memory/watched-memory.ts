@@ -24,17 +24,20 @@ interface Watched {
 }
 
 /**
- * Guest memory as its front end shares it, mapped for reading only. A region whose file is shorter than it says is not
+ * Guest memory as its front end shares it, mapped for reading only unless it is the front end's own. A region whose file is shorter than it says is not
  * mapped, because a look at it would end the process; a file that is truncated later still does.
  */
 export class WatchedMemory {
   readonly arena: Arena;
   readonly #mapped: MappedArena;
   readonly #offsets: OffsetAllocator;
+  readonly #readOnly: boolean;
   #regions: Watched[] = [];
   #space: AddressSpace;
 
-  constructor() {
+  /** `access`: `write` for a front end that plays the guest itself. */
+  constructor(access: 'read' | 'write' = 'read') {
+    this.#readOnly = access === 'read';
     this.#mapped = reserveArena(ARENA_BYTES);
     this.arena = new Arena(this.#mapped.buffer);
     // offset 0 is nobody's
@@ -146,7 +149,7 @@ export class WatchedMemory {
     if (placeOffset < 0)
       return { code: null, text: `${name} has ${bytes} bytes, and more than 4 GiB are not watched` };
     try {
-      this.#mapped.mapFile(placeOffset, fd, start, placeBytes, { readOnly: true });
+      this.#mapped.mapFile(placeOffset, fd, start, placeBytes, { readOnly: this.#readOnly });
     } catch (error) {
       this.#offsets.free(placeOffset, placeBytes);
       if (!(error instanceof HostError)) throw error;

@@ -40,6 +40,8 @@ export class OfferReader {
   readonly #ring: RingToObserve;
   /** Places that came after the ones read so far. Split: index; packed: place from 0 to 2 * size - 1. */
   #next: number;
+  /** Descriptors of a packed ring that the last read left. */
+  #left = 0;
 
   constructor(arena: Arena, ring: RingToObserve, next: number) {
     this.#arena = arena;
@@ -57,6 +59,7 @@ export class OfferReader {
     most: number,
     give: (offer: Offer, missed: number) => void,
   ): void {
+    if (avail < 0) return;
     if (this.#ring.format === 'split') this.#readSplit(memory, avail, most, give);
     else this.#readPacked(memory, avail, most, give);
   }
@@ -101,9 +104,9 @@ export class OfferReader {
     const around = 2 * size;
     const end = (avail & 0x7fff) + ((avail & 0x8000) === 0 ? size : 0);
     let left = (end - this.#next + around) % around;
-    let missed = 0;
+    let missed = this.#left;
     if (left > size) {
-      missed = left - size;
+      missed += left - size;
       left = size;
     }
     for (let given = 0; left > 0 && given < most; ) {
@@ -120,6 +123,7 @@ export class OfferReader {
       given++;
       left -= slots;
     }
+    this.#left = left + missed;
     this.#next = end;
   }
 

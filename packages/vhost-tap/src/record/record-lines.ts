@@ -103,6 +103,16 @@ export interface WordsLine extends Timed {
   readonly event: number;
 }
 
+/** How far the device is: what it has used, and what it has left. */
+export interface ProgressLine extends Timed {
+  readonly kind: 'progress';
+  readonly queue: number;
+  /** The device's place: index of a split ring; descriptor of a packed one, bit 15 its wrap counter. */
+  readonly used: number;
+  /** Buffers of a split ring, or descriptors of a packed one, that are made available and not used. */
+  readonly outstanding: number;
+}
+
 export interface NotificationLine extends Timed {
   readonly kind: 'kick' | 'call';
   readonly queue: number;
@@ -149,6 +159,7 @@ export type RecordLine =
   | RingStopLine
   | OfferLine
   | WordsLine
+  | ProgressLine
   | NotificationLine
   | StepLine
   | ViolationLine

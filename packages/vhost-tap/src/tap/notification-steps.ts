@@ -37,6 +37,8 @@ export class NotificationSteps {
     const [from, to] = kind === 'kick' ? [fd, fresh] : [fresh, fd];
     const step = new NotificationStep(this.#shared.reactor, from, to, (count) => {
       const sample = this.#rings.look(queue);
+      // what the driver has offered in the other ring of the pair is used in answer to this: now it is still to be seen
+      this.#rings.look(queue ^ 1);
       this.#shared.journal.notification(this.#session, kind, queue, count, sample);
       const decision = this.#shared.injector.decide(kind, '', queue);
       for (const rule of decision.rules) {

@@ -6,7 +6,7 @@ import { OfferReader, placeOfWire } from '../record/offer-reader.ts';
 import { hex, type MemoryNote } from '../record/record-lines.ts';
 import type { Journal } from './journal.ts';
 
-/** Buffers recorded per sample. */
+/** Buffers recorded per sample; the first look takes all that a driver has offered before the ring starts. */
 const MAX_OFFERS = 64;
 
 /** A ring that runs: its observer, what of it is recorded, and what is said about it. */
@@ -20,6 +20,9 @@ export class WatchedRing {
   #offers: OfferReader | undefined;
   #driverFlags = -1;
   #driverEvent = -1;
+  #used = -1;
+  #isFirst = true;
+  #isFull = false;
 
   constructor(session: number, ring: RingToObserve, memory: WatchedMemory, journal: Journal) {
     this.#session = session;
@@ -64,8 +67,11 @@ export class WatchedRing {
 
   #record(sample: RingSample): void {
     const { record } = this.#journal;
-    if (!record.hasRoom) return;
     const { queue } = this.ring;
+    if (!record.hasRoom) {
+      this.#noteFull(queue);
+      return;
+    }
     const stamp = { session: this.#session, t: this.#journal.nowNs, queue };
     const { driverFlags, driverEvent } = sample;
     if (driverFlags !== this.#driverFlags || driverEvent !== this.#driverEvent) {
@@ -77,11 +83,24 @@ export class WatchedRing {
       this.#offers = this.#offersFrom(sample.avail);
       return;
     }
-    this.#offers.read(this.#memory.space, sample.avail, MAX_OFFERS, (offer, missed) => {
+    const most = this.#isFirst ? this.ring.size : MAX_OFFERS;
+    this.#isFirst = false;
+    this.#offers.read(this.#memory.space, sample.avail, most, (offer, missed) => {
       const memory = offer.pieces.map((piece) => this.#keep(piece.gpa, piece.offset, piece.bytes));
       const { place, descriptors, writable } = offer;
       record.write({ kind: 'offer', ...stamp, place, missed, descriptors, memory, writable });
     });
+    if (sample.used === this.#used) return;
+    this.#used = sample.used;
+    const outstanding = outstandingIn(sample, this.ring.size);
+    if (outstanding >= 0) record.write({ kind: 'progress', ...stamp, used: sample.used, outstanding });
+  }
+
+  #noteFull(queue: number): void {
+    if (this.#isFull) return;
+    this.#isFull = true;
+    const text = `enough guest memory is kept: a replay knows nothing of ring ${queue} from here on`;
+    this.#journal.note(this.#session, 'note', text);
   }
 
   /** `wire`: index, or descriptor and wrap counter. */
@@ -119,4 +138,14 @@ export class WatchedRing {
       memory,
     });
   }
+}
+
+/** What is made available and not used, in buffers or descriptors; -1 when the sample cannot tell. */
+function outstandingIn({ isPacked, avail, used }: RingSample, size: number): number {
+  if (avail < 0 || used < 0) return -1;
+  const around = 2 * size;
+  const count = isPacked
+    ? (placeOfWire(avail, size) - placeOfWire(used, size) + around) % around
+    : (avail - used) & 0xffff;
+  return count <= size ? count : -1;
 }
