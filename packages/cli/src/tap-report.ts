@@ -11,6 +11,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'violations', align: 'right' },
 ];
 
+const AT_LEAST = '>=: a ring may have gone around between two samples, which then count too few steps.\n';
+
 /** What a tap has seen, for people. `folder`: where its files are. */
 export function tapReport(summary: TapSummary, folder: string): string {
   const { seconds, sessions, messages, kicks, calls, samples, frames, injected, rings, violations } = summary;
@@ -32,14 +34,19 @@ export function tapReport(summary: TapSummary, folder: string): string {
 function ringTable(rings: readonly RingTotals[]): string {
   const rows = rings.map((ring) => [
     `vq${ring.queue}`,
-    String(ring.availSteps),
+    steps(ring, ring.availSteps),
     String(ring.availMissed),
-    String(ring.usedSteps),
+    steps(ring, ring.usedSteps),
     String(ring.usedMissed),
     String(ring.chains),
     String(ring.violations),
   ]);
-  return renderTable(COLUMNS, rows);
+  const isExact = rings.every(({ longIntervals }) => longIntervals === 0);
+  return `${renderTable(COLUMNS, rows)}${isExact ? '' : AT_LEAST}`;
+}
+
+function steps({ longIntervals }: RingTotals, count: number): string {
+  return longIntervals === 0 ? String(count) : `>= ${count}`;
 }
 
 function violationList(violations: readonly ViolationCount[]): string {

@@ -64,7 +64,7 @@ describe('vhostlab vhost-user tap', () => {
     );
     expect(io.stderr()).toMatch(/^\d+\.\d{3} KICK vq1 avail=\d+ used=\d+/m);
     expect(io.stdout()).toMatch(/^\d+\.\d s, 1 connection, \d+ messages, \d+ kicks, \d+ calls, /);
-    expect(io.stdout()).toMatch(/^vq1 +50 +\d+ +50 /m);
+    expect(io.stdout()).toMatch(/^vq1 +(>= )?50 +\d+ +(>= )?50 /m);
     expect(io.stdout()).toContain('No rule was broken.');
     for (const name of ['live.log', 'messages.jsonl', 'memory.bin', 'events.bin', 'frames.pcapng']) {
       expect(readFileSync(join(out, name)).length).toBeGreaterThan(0);

@@ -57,6 +57,18 @@ const CASES: readonly Case[] = [
   ['avail.flags', 'avail-flags', {}, (ring) => ring.u16(ring.driver, 6)],
   ['head beyond the table', 'avail-head-range', {}, (ring) => ring.offer(0, 8)],
   ['head twice', 'avail-head-busy', {}, twoOffered((ring) => ring.offer(2, 1))],
+  ['head twice, in order', 'avail-head-busy', offloads('IN_ORDER'), twoOffered((ring) => ring.offer(2, 1))],
+  [
+    'head twice, in order, at a ring that has been running',
+    'avail-head-busy',
+    { features: ['IN_ORDER'], base: null },
+    (ring) => {
+      for (let slot = 0; slot < 8; slot++) ring.frame(slot);
+      // more buffers have gone through since the last look than can be followed
+      ring.u16(ring.device + 2, 5000);
+      ring.offer(5000, 3, 4, 5, 4);
+    },
+  ],
   ['next beyond the table', 'next-range', {}, chain((ring) => ring.put(0, BUFFER, 72, NEXT, 8))],
   ['loop', 'chain-loop', {}, chain((ring) => ring.put(0, BUFFER, 72, NEXT, 0))],
   ['loop of empty descriptors', 'chain-loop', {}, chain((ring) => ring.put(0, BUFFER, 0, NEXT, 0))],

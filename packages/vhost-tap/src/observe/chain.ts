@@ -17,6 +17,8 @@ export class ObservedChain {
   /** Ring descriptors of the chain; packed: its buffer id. */
   slots = 0;
   id = 0;
+  /** Packed: the length in its last descriptor of the ring. */
+  ringLength = 0;
   print = 0;
   /** What is wrong with it, and the sentence about it; null: nothing. */
   fault: RingRuleCode | null = null;
@@ -37,6 +39,7 @@ export class ObservedChain {
     this.writableBytes = 0;
     this.slots = 0;
     this.id = 0;
+    this.ringLength = 0;
     this.print = 0;
     this.fault = null;
     this.isDoubtful = false;

@@ -1,5 +1,6 @@
 import { emptySample, type ObserverTotals, type RingSample } from './ring-sample.ts';
 import { type Party, type RingRuleCode, type RingViolation, ringViolation } from './rules.ts';
+import { fewerThan } from './trust.ts';
 
 /** Violations kept of one sample; more are counted only. */
 const MAX_PER_SAMPLE = 16;
@@ -13,6 +14,7 @@ export class Findings {
     availMissed: 0,
     usedSteps: 0,
     usedMissed: 0,
+    longIntervals: 0,
     chains: 0,
     unproven: 0,
     violations: 0,
@@ -28,6 +30,12 @@ export class Findings {
   begin(): void {
     this.totals.samples++;
     if (this.sample.violations.length > 0) this.sample.violations = [];
+  }
+
+  /** Notes how long after the last sample this one is; the driver's place comes again after so many steps. */
+  interval(elapsedNs: number, around: number): void {
+    const { sample, totals } = this;
+    if (totals.samples > 1 && sample.availSteps > 0 && !fewerThan(around, elapsedNs)) totals.longIntervals++;
   }
 
   /** Adds up the steps of the sample. */

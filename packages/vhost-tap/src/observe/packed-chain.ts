@@ -56,6 +56,7 @@ export class PackedChainReader {
       chain.mix(length);
       chain.mix(last);
       chain.slots = read;
+      chain.ringLength = length;
       chain.id = last & 0xffff;
       if (both !== expected) {
         chain.isDoubtful = both === (expected === VIRTQ_DESC_F_AVAIL ? AVAIL_USED : 0);

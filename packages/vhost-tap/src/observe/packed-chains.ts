@@ -6,6 +6,7 @@ import { NetCheck } from './net-check.ts';
 import { PackedChainReader } from './packed-chain.ts';
 import type { PackedEntries } from './packed-entries.ts';
 import { PackedFrames } from './packed-frames.ts';
+import { PackedProof } from './packed-proof.ts';
 import type { PackedScan } from './packed-scan.ts';
 import type { FrameSink, ObservedMemory, ObserverLimits, RingToObserve } from './ring-to-observe.ts';
 import type { RingRuleCode } from './rules.ts';
@@ -28,6 +29,9 @@ const UNFOLLOWABLE: ReadonlySet<RingRuleCode | null> = new Set([
   'id-range',
 ] as const);
 
+/** No buffer of the run was used since the scan. */
+const NOTHING = -1;
+
 /** Looks at the lists of outstanding buffers of a packed ring, and hands offers to the entries while these are exact. */
 export class PackedChains {
   /** Descriptors that went from available to used before the eyes of the last sample. */
@@ -43,6 +47,12 @@ export class PackedChains {
   readonly #reader: PackedChainReader;
   readonly #net: NetCheck;
   readonly #settling = new Settling();
+  readonly #proof: PackedProof;
+  /** By descriptor: what the list that begins there read like when it was looked at, as a number. */
+  readonly #lookedAt: Int32Array;
+  /** Where a buffer certainly begins in the run; since the scan: first place that is not used yet. */
+  #certain = 0;
+  #front = NOTHING;
   #nowNs = 0;
   /** While the entries are not exact: place up to which lists have been looked at. */
   #next = 0;
@@ -65,8 +75,10 @@ export class PackedChains {
     this.#entries = entries;
     this.#order = order;
     this.#chain = new ObservedChain(ring.size);
+    this.#lookedAt = new Int32Array(ring.size);
     this.#reader = new PackedChainReader(arena, memory, ring);
     this.#net = new NetCheck(arena, memory, ring);
+    this.#proof = new PackedProof(arena, ring, scan);
     this.frames = new PackedFrames(arena, memory, ring, this.#net.headerBytes, sink);
   }
 
@@ -122,21 +134,31 @@ export class PackedChains {
   look(nowNs: number): void {
     const scan = this.#scan;
     const start = scan.runStart();
-    this.#nowNs = nowNs;
     this.usedSeen = 0;
     let place = scan.certainStart(start, this.#inOrder);
     let skip = this.#countLists(place) - this.#maxChains;
-    const skipUntil = this.#isInside(start, this.#next) ? scan.distance(start, this.#next) : 0;
+    this.#nowNs = nowNs;
+    const looked = this.#isInside(start, this.#next) ? scan.distance(start, this.#next) : 0;
     let seen = 0;
+    let ahead = 0;
+    this.#front = NOTHING;
+    this.#certain = place;
     while (place !== scan.avail) {
       const end = this.#listEnd(place);
-      if (skip-- <= 0 && scan.distance(start, place) >= skipUntil) seen += this.#lookAt(place, start);
+      const isOld = scan.distance(start, place) < looked && this.#isLookedAt(place);
+      if (skip-- <= 0 && !isOld) {
+        const slots = this.#lookAt(place, start);
+        seen += slots;
+        // a device that overtakes this look: further ahead, buffers rest longer
+        ahead = slots > 0 ? 0 : 2 * ahead + 1;
+        skip = Math.max(skip, ahead);
+      }
       place = end;
     }
     this.#next = scan.avail;
     this.#settle(start);
     this.#noteOrder(start);
-    this.#count(Math.min(seen, this.#findings.sample.availSteps));
+    this.#count(seen);
   }
 
   /** True for places from `start` up to and with the driver's. */
@@ -171,8 +193,15 @@ export class PackedChains {
     }
     const { slots } = this.#chain;
     if (slots === 0 || !this.#isAtRest(place, runStart)) return 0;
+    this.#lookedAt[this.#scan.slot(place)] = this.#chain.print;
     this.#copyFrame(place, runStart);
     return slots;
+  }
+
+  /** True when the list reads as it did when it was looked at: so long after, it may be another lap's. */
+  #isLookedAt(place: number): boolean {
+    this.#read(place);
+    return this.#chain.fault === null && this.#chain.print === this.#lookedAt[this.#scan.slot(place)];
   }
 
   #read(place: number): void {
@@ -182,7 +211,7 @@ export class PackedChains {
 
   /**
    * True when the list at `place` was certainly outstanding up to now. Exact: nothing at all was used since the scan. Else
-   * with buffers used in order: no descriptor of the run up to it is used.
+   * with buffers used in order: those that are used since the scan end before it.
    */
   #isAtRest(place: number, runStart: number): boolean {
     const scan = this.#scan;
@@ -190,7 +219,35 @@ export class PackedChains {
       const { isExact, used } = this.#entries;
       return isExact && used !== scan.avail && !scan.isUsedNow(used);
     }
-    return this.#order.inOrder && scan.isNoneUsedNow(runStart, scan.move(place, 1));
+    if (!this.#order.inOrder) return false;
+    this.#advanceFront(runStart, place);
+    return this.#front === NOTHING || scan.distance(runStart, this.#front) <= scan.distance(runStart, place);
+  }
+
+  /**
+   * Moves the front over buffers that are used by now, in order, beyond `place` if need be. The next one begins where
+   * the run does, unless the run begins with the rest of what the last used descriptor stands for.
+   */
+  #advanceFront(runStart: number, place: number): void {
+    const scan = this.#scan;
+    if (this.#front === NOTHING) {
+      if (scan.isUsedNow(runStart)) this.#front = runStart;
+      else if (scan.isUsedNow(this.#certain)) this.#front = this.#certain;
+      else return;
+    }
+    while (scan.distance(this.#front, place) <= scan.size) {
+      const id = scan.usedIdNow(this.#front);
+      if (id < 0) return;
+      // the last list with this id: a device may have prepared it at the first of a batch before the scan
+      let end = this.#inOrder ? -1 : this.#listEnd(this.#front);
+      for (let at = this.#front; this.#inOrder && at !== scan.avail; ) {
+        at = this.#listEnd(at);
+        if ((scan.words[scan.slot(scan.move(at, -1))] & 0xffff) === id) end = at;
+      }
+      if (end < 0) end = scan.avail;
+      this.#front = end;
+      if (end === scan.avail) return;
+    }
   }
 
   /** The list at `place` reads at fault: says so, or waits until it settles. */
@@ -203,7 +260,18 @@ export class PackedChains {
     } else if (AT_ONCE.has(fault)) {
       if (this.#isAtRest(place, runStart)) this.#findings.say(fault, chain.text);
       else this.#findings.totals.unproven++;
-    } else this.#settling.add({ place, code: fault, print, sinceNs: this.#nowNs });
+    } else if (this.#isProven(place, runStart, fault, print)) this.#findings.say(fault, chain.text);
+    else this.#settling.add({ place, code: fault, print, sinceNs: this.#nowNs });
+  }
+
+  /** True when a list of one descriptor was at fault while it was outstanding, by the driver's own length. */
+  #isProven(place: number, runStart: number, fault: RingRuleCode, print: number): boolean {
+    if (fault === 'id-range') return false;
+    const sinceNs = this.#proof.now();
+    this.#read(place);
+    const chain = this.#chain;
+    if (chain.fault !== fault || chain.print !== print || chain.slots !== 1) return false;
+    return this.#isAtRest(place, runStart) && this.#proof.isDriversLength(place, chain.ringLength, sinceNs);
   }
 
   #readsTheSame(place: number, fault: RingRuleCode, print: number): boolean {

@@ -21,6 +21,7 @@ export class PackedObserver implements RingObserver {
   readonly #scan: PackedScan;
   readonly #entries: PackedEntries;
   readonly #chains: PackedChains;
+  #lastNs = 0;
   #isStarted = false;
   /** The next sample is the first, at a ring whose device is only just starting. */
   #isFresh = false;
@@ -79,6 +80,8 @@ export class PackedObserver implements RingObserver {
     const avail = isVisible ? this.#scan.avail : this.#lastAvail;
     sample.availSteps = this.#scan.distance(this.#lastAvail, avail);
     sample.availMissed = sample.availSteps;
+    findings.interval(nowNs - this.#lastNs, 2 * this.#ring.size);
+    this.#lastNs = nowNs;
     if (isVisible) this.#advance(avail, nowNs);
     const used = !isVisible
       ? this.#lastUsed

@@ -105,14 +105,6 @@ export class PackedScan {
     return isUsed ? word & 0xffff : -1;
   }
 
-  /** True when the descriptors from `from` up to and without `to` are none of them used now. */
-  isNoneUsedNow(from: number, to: number): boolean {
-    for (let left = this.distance(from, to), at = from; left > 0; left--, at = this.move(at, 1)) {
-      if (this.isUsedNow(at)) return false;
-    }
-    return true;
-  }
-
   /** First place after the newest used descriptor; everything from there to the driver's place shows as available. */
   runStart(): number {
     let place = this.avail;
@@ -131,8 +123,8 @@ export class PackedScan {
   certainStart(start: number, inOrder: boolean): number {
     const length = this.distance(start, this.avail);
     if (length === 0) return start;
-    // a whole ring that is written and not yet available looks the same
-    if (length === this.size) return this.avail;
+    // the used descriptor that a batch was reported with is written again already: nobody knows how long the batch was
+    if (inOrder && length === this.size) return this.avail;
     const lastUsed = this.words[this.slot(this.move(start, -1))] & 0xffff;
     let certain = -1;
     let place = start;

@@ -58,6 +58,11 @@ export interface ObserverTotals {
   availMissed: number;
   usedSteps: number;
   usedMissed: number;
+  /**
+   * Samples with steps, so long after the one before that the places may have come around meanwhile: when there are
+   * any, the ring has gone at least so many steps.
+   */
+  longIntervals: number;
   /** Chains followed and checked. */
   chains: number;
   /** Suspicions that could not be told from a race, so nothing was said. */

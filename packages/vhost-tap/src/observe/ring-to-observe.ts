@@ -56,4 +56,4 @@ export interface ObserverLimits {
 }
 
 /** Limits that cost a few microseconds per sample. */
-export const DEFAULT_LIMITS: ObserverLimits = { maxChains: 64, maxEntries: 1024 };
+export const DEFAULT_LIMITS: ObserverLimits = { maxChains: 256, maxEntries: 1024 };

@@ -23,7 +23,10 @@ export class SplitChains {
   readonly #entries: SplitEntries;
   readonly #order: OrderEvidence;
   readonly #u16: Uint16Array;
+  readonly #u32: Uint32Array;
   readonly #usedIndexWord: number;
+  readonly #usedRingWord: number;
+  readonly #availRingWord: number;
   readonly #chain: ObservedChain;
   readonly #reader: SplitChainReader;
   readonly #net: NetCheck;
@@ -48,7 +51,10 @@ export class SplitChains {
     this.#entries = entries;
     this.#order = order;
     this.#u16 = arena.u16;
+    this.#u32 = arena.u32;
     this.#usedIndexWord = (ring.deviceOffset + 2) >>> 1;
+    this.#usedRingWord = (ring.deviceOffset + 4) >>> 2;
+    this.#availRingWord = (ring.driverOffset + 4) >>> 1;
     this.#chain = new ObservedChain(ring.size);
     this.#reader = new SplitChainReader(arena, memory, ring);
     this.#net = new NetCheck(arena, memory, ring);
@@ -98,10 +104,19 @@ export class SplitChains {
       else if (this.#isAtRest(index, head, interval)) {
         this.#entries.writable[head] = this.#chain.writableBytes;
         if (this.#ring.direction === 'tx') this.#copyFrame(index, head, interval);
-      } else continue;
+      } else {
+        i = Math.max(i, this.#usedSince(from, count) - 1);
+        continue;
+      }
       seen++;
     }
     return seen;
+  }
+
+  /** How many of the `count` buffers from index `from` on are used by now, when they are used in order. */
+  #usedSince(from: number, count: number): number {
+    const used = (Atomics.load(this.#u16, this.#usedIndexWord) - from) & 0xffff;
+    return this.#order.inOrder && used <= count ? used : 0;
   }
 
   #read(head: number): void {
@@ -129,11 +144,30 @@ export class SplitChains {
         return;
       }
     }
-    if (fault === null || !this.#isAtRest(index, head, interval)) {
+    if (fault === null || !this.#isAtRest(index, head, interval) || !this.#isUnused(index, head, interval)) {
       this.#findings.totals.unproven++;
       return;
     }
     this.#findings.say(fault, `chain at avail entry ${index}, head ${head}: ${text}`);
+  }
+
+  /**
+   * True unless a device that has kept an order, without having to, may have used the buffer before its turn. It was
+   * offered with at most a queue outstanding, so its id would stand among the used entries since then; one that stands
+   * there because the same head was offered before is at that offer's place.
+   */
+  #isUnused(index: number, head: number, { avail }: SplitInterval): boolean {
+    if (this.#order.isRule || !this.#order.inOrder) return true;
+    const { size } = this.#ring;
+    const now = Atomics.load(this.#u16, this.#usedIndexWord);
+    const first = index + 1 - size;
+    for (let left = (now - first) & 0xffff, at = first; left > 0; left--, at++) {
+      const slot = at & (size - 1);
+      if (this.#u32[this.#usedRingWord + 2 * slot] !== head) continue;
+      const isThere = ((avail - at) & 0xffff) <= size && this.#u16[this.#availRingWord + slot] === head;
+      if (!isThere) return false;
+    }
+    return true;
   }
 
   #copyFrame(index: number, head: number, interval: SplitInterval): void {

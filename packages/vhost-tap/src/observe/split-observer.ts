@@ -1,5 +1,6 @@
 import type { Arena } from '@vhostlab/memory';
 import { Findings } from './findings.ts';
+import { InOrderHeads } from './in-order-heads.ts';
 import { StepBack } from './index-history.ts';
 import type { ObserverTotals, RingObserver, RingSample } from './ring-sample.ts';
 import type { FrameSink, ObservedMemory, ObserverLimits, RingToObserve } from './ring-to-observe.ts';
@@ -27,6 +28,7 @@ export class SplitObserver implements RingObserver {
   readonly #findings: Findings;
   readonly #entries: SplitEntries;
   readonly #chains: SplitChains;
+  readonly #inOrderHeads: InOrderHeads | null;
   readonly #availBack = new StepBack();
   readonly #usedBack = new StepBack();
   readonly #interval: SplitInterval = {
@@ -62,6 +64,9 @@ export class SplitObserver implements RingObserver {
     const order = new OrderEvidence(ring.features.has('IN_ORDER'));
     this.#entries = new SplitEntries(arena, ring, this.#findings, order, limits.maxEntries);
     this.#chains = new SplitChains(arena, memory, ring, this.#findings, this.#entries, order, limits, sink);
+    this.#inOrderHeads = ring.features.has('IN_ORDER')
+      ? new InOrderHeads(arena, ring, this.#findings, limits.maxEntries)
+      : null;
     if (sink !== null && ring.direction === 'rx') {
       this.#entries.onUsed = (head, written) => this.#chains.received(head, written);
     }
@@ -88,6 +93,7 @@ export class SplitObserver implements RingObserver {
     }
     if (!this.#isStarted) this.#start(used, avail, isAtRest);
     this.#note(used, avail);
+    findings.interval(nowNs - this.#lastNs, INDICES);
     const outstanding = (avail - used) & 0xffff;
     if (!isAtRest || outstanding > this.#size) {
       if (isAtRest) this.#lookAtGap(used, avail);
@@ -118,6 +124,7 @@ export class SplitObserver implements RingObserver {
     this.#entries.advance(interval);
     if (used === avail) this.#entries.startEmpty(used);
     this.#chains.look(interval);
+    this.#inOrderHeads?.look(used, avail);
     if (!interval.isSlow) this.#entries.lookAgain(used, avail);
   }
 

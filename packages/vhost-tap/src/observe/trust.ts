@@ -21,6 +21,11 @@ export class OrderEvidence {
     else if (outstanding > 1) this.#matches++;
   }
 
+  /** True: the order is a rule; false: it is a habit, which may end. */
+  get isRule(): boolean {
+    return this.#negotiated;
+  }
+
   get inOrder(): boolean {
     return this.#negotiated || (!this.#broken && this.#matches >= ENOUGH);
   }

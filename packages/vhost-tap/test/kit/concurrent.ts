@@ -11,6 +11,9 @@ import {
 } from '../../src/index.ts';
 import { ARENA_BYTES, memoryOf, ringOf, type TrafficOptions } from './traffic.ts';
 
+/** However late the looking thread gets a processor. */
+const MIN_SAMPLES = 20;
+
 export interface Concurrent {
   readonly found: readonly RingViolation[];
   readonly totals: ObserverTotals;
@@ -43,7 +46,7 @@ export async function observeConcurrently(
   await once(worker, 'message');
   const end = nowNs() + durationMs * 1e6;
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let now = nowNs(); now < end; now = nowNs()) {
+  for (let now = nowNs(); now < end || observer.totals.samples < MIN_SAMPLES; now = nowNs()) {
     found.push(...observer.sample(now).violations);
     if (everyMs > 0) Atomics.wait(pause, 0, 0, everyMs);
   }
