@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Cleanup, qemuIpxe } from '../../../../tools/peers/index.ts';
+import { DEFAULT_TAP_OPTIONS, startTap } from '../../src/index.ts';
+import { MutantBackend } from '../kit/mutant-backend.ts';
+import type { MutantOptions } from '../kit/mutant-options.ts';
+import { Recordings } from '../kit/recording.ts';
+
+const recordings = new Recordings();
+afterAll(() => recordings.remove());
+let cleanup: Cleanup;
+beforeEach(() => {
+  cleanup = new Cleanup();
+});
+afterEach(() => cleanup.stop());
+
+/** Frames that iPXE sends before the recording ends: more than a fault needs to show itself. */
+const FRAMES = 8;
+const RUNS = 20;
+
+/** QEMU with iPXE, a tap and a mutant: answers the tap's folder. */
+async function recordIpxe(mutant: MutantOptions): Promise<string> {
+  const out = recordings.newFolder();
+  const [connect, listen] = [recordings.path('backend'), recordings.path('tap')];
+  let frames = 0;
+  const backend = new MutantBackend(connect, { ...mutant, onFrame: () => void frames++ });
+  const tap = startTap({ ...DEFAULT_TAP_OPTIONS, listen, connect, out, notifications: true });
+  const qemu = await cleanup.add(qemuIpxe({ socketPath: listen }));
+  await vi.waitFor(() => expect(frames).toBeGreaterThanOrEqual(FRAMES), { timeout: 60_000, interval: 50 });
+  await qemu.stop();
+  await tap.stop();
+  await backend.stop();
+  return out;
+}
+
+describe.each([
+  ['length', 'used-length', 1],
+  ['num-buffers', 'rx-num-buffers', 0],
+] as const)('a recording of QEMU against a mutant with the fault "%s"', (fault, code, queue) => {
+  it('shows it on the mutant each time, and never on the fixed one', async () => {
+    const run = await recordIpxe({ fault });
+    expect(existsSync(`${run}/memory.bin`)).toBe(true);
+    expect(readFileSync(`${run}/live.log`, 'utf8')).toContain('SET_VRING_KICK');
+
+    const mutant = await recordings.play(run, { fault }, { repeat: RUNS });
+    expect(mutant.differences).toEqual([]);
+    expect(mutant.violations).toMatchObject([{ code, queue, party: 'device', runs: RUNS }]);
+    expect(mutant).toMatchObject({ runs: RUNS, faultyRuns: RUNS });
+
+    const fixed = await recordings.play(run, {}, { repeat: RUNS });
+    expect({ violations: fixed.violations, differences: fixed.differences }).toEqual({
+      violations: [],
+      differences: [],
+    });
+    expect(fixed).toMatchObject({ runs: RUNS, faultyRuns: 0 });
+    expect(fixed.played.used).toBeGreaterThanOrEqual(RUNS * FRAMES);
+  });
+});
