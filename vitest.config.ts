@@ -7,6 +7,7 @@ const SYSTEM = [
   'contracts',
   'host',
   'lab',
+  'plugin-kit',
   'telemetry',
   'trace',
   'vhost-device',

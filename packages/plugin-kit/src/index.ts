@@ -1,0 +1,26 @@
+export { type CheckInfo, type PluginCheck, VERDICTS, type Verdict } from './conform/check.ts';
+export { readExpectedFailures } from './conform/expected.ts';
+export {
+  pluginCheckList,
+  pluginFailureText,
+  pluginJunit,
+  pluginReportJson,
+  pluginResultLine,
+  pluginSummary,
+} from './conform/report.ts';
+export {
+  type ConformOptions,
+  conformPlugin,
+  isPluginFailure,
+  PLUGIN_CHECKS,
+  type PluginCheckResult,
+  type PluginReport,
+  selectPluginChecks,
+} from './conform/run.ts';
+export { type HostedPlugin, type HostOptions, hostDevicePlugin } from './lab/host-plugin.ts';
+export { type LabRun, type LabRunResult, PluginLab } from './lab/plugin-lab.ts';
+export { importPlugin } from './package/import-plugin.ts';
+export { type Launched, launch } from './package/launch.ts';
+export { MANIFEST_FILE, type Manifest, PluginUsageError, readManifest } from './package/manifest.ts';
+export { type OpenPlugin, openPlugin, type PluginPlace } from './package/open-plugin.ts';
+export { type Exploration, type ExploreOptions, exploreSchedules } from './schedule/explore.ts';
