@@ -15,17 +15,20 @@ const MAX_SLEEP_MS = 1000;
 /** Rings without a kick descriptor are looked at this often by a thread that sleeps. */
 const BLIND_SLEEP_MS = 1;
 const PS_PER_MS = 1e9;
+const WAKE = 0;
 
 /** Where a thread sleeps: until a command, a kick or a moment. Descriptors stay the main thread's. */
 export class KickWatch {
   readonly #poller = new Poller();
   readonly #rings = new Map<number, Watched>();
   readonly #blind = new Set<Watched>();
-  #next = 1;
+  readonly #wakeNumber: number;
+  #next = WAKE + 1;
 
   /** `wakeNumber`: readable when commands wait. */
   constructor(wakeNumber: number) {
-    this.#poller.add({ number: wakeNumber, kind: 'command eventfd' }, 0);
+    this.#wakeNumber = wakeNumber;
+    this.#poller.add({ number: wakeNumber, kind: 'command eventfd' }, WAKE);
   }
 
   /** Waits for the kicks of a ring from now on. Throws a HostError when its descriptor cannot be waited for. */
@@ -57,6 +60,8 @@ export class KickWatch {
     const ready = this.#poller.wait(Math.max(0, Math.min(limitMs, Math.floor(forPs / PS_PER_MS))));
     for (let i = 0; i < ready; i++) {
       const token = this.#poller.token(i);
+      // a command may have been served before its signal came, and would wake the thread for ever
+      if (token === WAKE) drainEvent(this.#wakeNumber);
       const ring = this.#rings.get(token);
       if (ring === undefined) continue;
       if (drainEvent(ring.number)) this.#kicked(ring);

@@ -82,6 +82,7 @@ export class PluginWorker {
     const thread = this.#thread;
     while (!this.#isEnding) {
       this.#inbox.serve(handle);
+      if (this.#isEnding) break;
       const isAwake = thread.turn();
       if (++this.#turns % CHORES_EVERY === 0) this.#chores();
       if (!isAwake) this.#sleep(thread.wakesPs() - thread.clock.nowPs);

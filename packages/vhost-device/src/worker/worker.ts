@@ -76,6 +76,7 @@ export class Worker {
     this.#idleSinceNs = monotonicNs();
     while (!this.#isEnding) {
       this.#inbox.serve((body) => this.#handle(body as WorkerCommand | WorkerOrder));
+      if (this.#isEnding) break;
       if (this.#isStale) this.#ringsChanged();
       let handled = 0;
       for (const pair of this.#pairs) handled += pair.turn();
@@ -117,9 +118,25 @@ export class Worker {
     for (const pair of this.#pairs) dueMs = Math.min(dueMs, Math.ceil(pair.dueInNs(nowNs) / NS_PER_MS));
     const ready = this.#poller.wait(dueMs);
     for (let i = 0; i < ready; i++) {
-      const kicked = this.#kicked.get(this.#poller.token(i));
-      if (kicked?.counters !== undefined && drainEvent(kicked.number)) kicked.counters[COUNTER.kicks]++;
+      const token = this.#poller.token(i);
+      // a command may have been served before its signal came, and would wake the thread for ever
+      if (token === WAKE) drainEvent(this.#inbox.wakeNumber);
+      else this.#kick(token);
     }
+  }
+
+  /** A descriptor is ready: a ring's is read, a port reads its own. */
+  #kick(token: number): void {
+    const kicked = this.#kicked.get(token);
+    if (kicked?.counters === undefined) return;
+    if (drainEvent(kicked.number)) {
+      kicked.counters[COUNTER.kicks]++;
+      return;
+    }
+    // a pipe whose writer is gone is ready and has nothing to read: it would keep the thread awake
+    this.#kicked.delete(token);
+    this.#poller.remove({ number: kicked.number });
+    this.#hasBlindRing = true;
   }
 
   /** What is done now and then: positions for whoever looks, violations, kicks that nobody waited for, files. */

@@ -12,9 +12,11 @@ const TICK_MS = 1;
 export class Idle {
   readonly #poller = new Poller();
   readonly #rings = new Map<number, Ring>();
+  readonly #wakeNumber: number;
 
   /** `wakeNumber`: the eventfd of commands, which stays its owner's. */
   constructor(wakeNumber: number) {
+    this.#wakeNumber = wakeNumber;
     this.#poller.add(new Fd(wakeNumber, 'wake-up'), WAKE);
   }
 
@@ -56,6 +58,8 @@ export class Idle {
     const ready = this.#poller.wait(timeoutMs);
     for (let i = 0; i < ready; i++) {
       const token = this.#poller.token(i);
+      // a command may have been served before its signal came, and would wake the thread for ever
+      if (token === WAKE) drainEvent(this.#wakeNumber);
       const ring = token === WAKE ? undefined : this.#rings.get(token - 1);
       if (ring !== undefined && drainEvent(ring.call)) ring.counters[INTERRUPTS] += 1;
     }
