@@ -18,6 +18,8 @@ export class BackEndRun {
   readonly #target: BackEndTarget;
   readonly #arena: MappedArena;
   #offer: PeerOffer = EVERYTHING;
+  /** The last check found it dead, whatever its supervisor or its shell says. */
+  #isDead = false;
   #transmits = false;
   #echoes = false;
 
@@ -76,7 +78,9 @@ export class BackEndRun {
 
   async #judge(check: BackEndCheck): Promise<Outcome> {
     const { control, restart } = this.#options;
-    if (control !== null && (restart === 'each' || control.ended !== null)) await this.#target.restart();
+    const mustStart = restart === 'each' || this.#isDead || (control !== null && control.ended !== null);
+    if (control !== null && mustStart) await this.#target.restart();
+    this.#isDead = false;
     const bench = this.#bench({ protocol: protocolMask(...check.protocol), features: check.features });
     let outcome: Outcome;
     try {
@@ -89,6 +93,7 @@ export class BackEndRun {
     const [complaint] = bench.complaints;
     if (complaint !== undefined && isOk(check, outcome)) outcome = { verdict: 'failed', observed: complaint };
     if (!(await this.#serves(check.needs.includes('traffic')))) {
+      this.#isDead = true;
       return { verdict: 'died', observed: `${outcome.observed}; ${this.#target.describeEnd()}` };
     }
     const kept = await this.#target.keptDescriptors(this.#options.limits.closeMs);
@@ -103,7 +108,7 @@ export class BackEndRun {
   async #serves(traffic: boolean, timeoutMs = this.#options.limits.recoverMs): Promise<boolean> {
     const end = monotonicMs() + timeoutMs;
     for (;;) {
-      if (await this.#servesNow(traffic, timeoutMs)) return true;
+      if (await this.#servesNow(traffic, Math.max(RETRY_MS, end - monotonicMs()))) return true;
       if (this.#options.control?.ended != null || monotonicMs() >= end) return false;
       await sleep(RETRY_MS);
     }

@@ -40,7 +40,7 @@ export class EchoDevice implements BackendDevice, RingOwner {
   log: DirtyLog | null = null;
   /** Nothing is done any more. */
   isStuck = false;
-  kicks = 0;
+  needlessKicks = 0;
   #regions: readonly MappedRegion[] = [];
   readonly #rings = new Map<number, EchoRing>();
   readonly #starts = new Map<number, number>();
@@ -76,20 +76,11 @@ export class EchoDevice implements BackendDevice, RingOwner {
     for (const { gpa, mapping } of this.#regions) {
       const into = offset - mapping.arenaOffset;
       if (into < 0 || into >= mapping.bytes) continue;
-      if (this.faults.logsBeyond === true) this.#logAnywhere(gpa + into);
-      else this.log.mark(gpa + into, bytes);
+      this.log.mark(gpa + into, bytes);
     }
   }
 
-  /** Sets the bit without asking where the log ends. */
-  #logAnywhere(gpa: number): void {
-    this.arena.u8[this.logOffset + Math.floor(gpa / 4096 / 8)] |= 1 << (Math.floor(gpa / 4096) % 8);
-  }
-
-  logOffset = 0;
-
   async setFeatures(features: bigint): Promise<Refused | null> {
-    if (this.#rings.size > 0 && this.faults.diesOnFeaturesWhileRunning === true) this.host.die();
     this.features = features;
     return null;
   }
@@ -98,12 +89,12 @@ export class EchoDevice implements BackendDevice, RingOwner {
 
   async memoryChanged({ regions, rings }: MemoryChange): Promise<void> {
     this.#regions = regions;
-    if (this.faults.keepsOldMemory !== true) this.space.clear();
-    for (const { gpa, bytes, mapping } of regions) {
+    this.space.clear();
+    const known = this.faults.knowsOneRegion === true ? regions.slice(0, 1) : regions;
+    for (const { gpa, bytes, mapping } of known) {
       this.space.map(gpa, bytes, mapping.arenaOffset, PERMISSION_RW);
     }
     if (this.faults.stopsOnMemory === true && this.#rings.size > 0) this.isStuck = true;
-    if (this.faults.keepsOldMemory === true) return;
     for (const { index, areas } of rings) this.#rings.get(index)?.place(areas);
   }
 
@@ -151,7 +142,6 @@ export class EchoDevice implements BackendDevice, RingOwner {
 
   async setLog(log: LogArea | null): Promise<void> {
     if (log?.logAll === true && this.faults.stopsOnLog === true) this.isStuck = true;
-    this.logOffset = log?.arenaOffset ?? 0;
     this.log = log?.logAll === true ? new DirtyLog(this.arena, log.arenaOffset, log.bytes) : null;
   }
 
@@ -213,10 +203,12 @@ export class EchoDevice implements BackendDevice, RingOwner {
   /** What happens at a kick. */
   kicked(ring: EchoRing): void {
     const drained = drainEvent(ring.kickNumber);
-    this.kicks++;
-    if (this.kicks > 1000 && this.faults.diesOfManyKicks === true) this.host.die();
     if (!drained && this.faults.stopsOnEmptyKick === true) this.isStuck = true;
+    if (ring.index % 2 === 0) return;
+    const before = ring.handled;
     ring.turn();
+    if (ring.handled === before) this.needlessKicks++;
+    if (this.needlessKicks >= 3 && this.faults.diesOfNeedlessKicks === true) this.host.die();
   }
 
   tellBroken(ring: EchoRing): void {

@@ -16,6 +16,9 @@ import {
   PackedDevice,
   type RingPlace,
   SplitDevice,
+  VIRTQ_DESC_F_AVAIL,
+  VIRTQ_DESC_F_NEXT,
+  VIRTQ_DESC_F_USED,
 } from '@vhostlab/virtqueue';
 import type { DeviceFaults } from './faults.ts';
 
@@ -35,8 +38,6 @@ export interface RingOwner {
   readonly host: { die(): void };
   readonly features: bigint;
   readonly log: DirtyLog | null;
-  /** Where the log begins in the arena. */
-  readonly logOffset: number;
   /** Nothing is done any more. */
   isStuck: boolean;
   kicked(ring: EchoRing): void;
@@ -76,6 +77,8 @@ export class EchoRing {
   readonly #batch = new ChainBatch(1, 1024);
   #queue: DeviceQueue;
   #areas: RingAreas | null;
+  /** Buffers taken so far. */
+  handled = 0;
   #isTold = false;
   #isBusy = false;
   #unwatch: () => void = () => {};
@@ -186,7 +189,12 @@ export class EchoRing {
 
   #pop(): boolean {
     if (this.#device.faults.sticksOnOddEvents === true && this.#hasOddEvent()) this.isDead = true;
-    return !this.isDead && this.#queue.pop(this.#batch, 1) === 1;
+    const { diesOfUnavailable, diesOfTwice } = this.#device.faults;
+    if (diesOfUnavailable === true && this.#hasUnavailable()) this.#device.host.die();
+    if (diesOfTwice === true && this.#hasTwice()) this.#device.host.die();
+    if (this.isDead || this.#queue.pop(this.#batch, 1) !== 1) return false;
+    this.handled++;
+    return true;
   }
 
   #transmit(): void {
@@ -244,11 +252,8 @@ export class EchoRing {
     this.#queue.pushUsed(slot, length);
     if (faults.writesOutside === true) this.#writeOutside();
     this.#queue.publishUsed();
-    if (this.usedLogGpa !== null) {
-      if (faults.logsBeyond === true) this.#device.arena.u8[this.#device.logOffset + 0x4000] = 1;
-      else log?.mark(this.usedLogGpa, 64);
-    }
-    if (faults.usesStrangers === true) this.#useStranger();
+    if (this.usedLogGpa !== null) log?.mark(this.usedLogGpa, 64);
+    if (faults.usesStrangers === true && this.handled > 1) this.#useStranger();
     if (this.#queue.shouldCall() && faults.neverCalls !== true && this.call >= 0) this.#callDriver();
   }
 
@@ -273,7 +278,7 @@ export class EchoRing {
 
   #writeOutside(): void {
     const at = this.#device.space.translate(OUTSIDE_GPA, 1, 2);
-    if (at >= 0) this.#device.arena.u8[at] ^= 0xff;
+    if (at >= 0) this.#device.arena.u8[at]++;
   }
 
   #tellIfBroken(): void {
@@ -298,6 +303,40 @@ export class EchoRing {
       this.#transmit();
       this.turn();
     }
+  }
+
+  /** Position of the next buffer, in the first round of the ring. */
+  #position(): number {
+    const base = decodeBase(this.#setup.format, this.#queue.saveBase())!;
+    return base.format === 'split' ? base.lastAvail : base.avail;
+  }
+
+  /** Whether the next descriptor has bits that no driver writes in the first round (packed). */
+  #hasUnavailable(): boolean {
+    if (this.#setup.format === 'split') return false;
+    const bits = this.#packedWord(this.#position()) >>> 16;
+    return (bits & VIRTQ_DESC_F_USED) !== 0;
+  }
+
+  /** Whether the next two buffers, of one descriptor each, have the same id. */
+  #hasTwice(): boolean {
+    const { arena } = this.#device;
+    const { size, format } = this.#setup;
+    const at = this.#position();
+    if (format === 'split') {
+      const driver = this.#areas!.driver / 2;
+      const head = (ahead: number) => arena.u16[driver + 2 + ((at + ahead) & (size - 1))];
+      return ((arena.u16[driver + 1] - at) & 0xffff) > 1 && head(0) === head(1);
+    }
+    const [first, second] = [this.#packedWord(at), this.#packedWord((at + 1) % size)];
+    const isSingle = ((first >>> 16) & VIRTQ_DESC_F_NEXT) === 0;
+    const areBoth = ((first & second) >>> 16) & VIRTQ_DESC_F_AVAIL;
+    return isSingle && areBoth !== 0 && (first & 0xffff) === (second & 0xffff);
+  }
+
+  /** Id and flags of a descriptor (packed). */
+  #packedWord(slot: number): number {
+    return this.#device.arena.u32[this.#areas!.descriptor / 4 + 4 * slot + 3];
   }
 
   #hasOddEvent(): boolean {

@@ -1,8 +1,11 @@
+import { memfd } from '@vhostlab/host';
 import {
   decodeMessage,
   encodeMessage,
   type Fd,
+  FLAG_REPLY,
   FrameReader,
+  type Message,
   type MessageSocket,
   type Received,
   type SocketListener,
@@ -88,9 +91,9 @@ export class FaultySocket implements MessageSocket {
     this.#truncated ||= received.truncated;
     const taken = this.#reader.take(received);
     if (taken.kind === 'more' && this.#faults.believesSizes === true) return this.#believe();
+    if (taken.kind === 'broken' && this.#faults.believesSizes === true) return this.#believe(true);
     if (taken.kind === 'broken') return this.#over();
     if (taken.kind === 'more') return this.#next(maxFds);
-    if (this.#faults.onePerRead === true) this.#dropRest();
     return this.#decide(taken.frame.bytes, taken.frame.fds) ? 'message' : this.#next(maxFds);
   }
 
@@ -98,17 +101,19 @@ export class FaultySocket implements MessageSocket {
   #decide(bytes: Uint8Array, fds: readonly Fd[]): boolean {
     const { decide, rewrite, keepsDescriptors, answersUnasked } = this.#faults;
     const message = decodeMessage(bytes, 'main', 'request', fds.length);
+    if (this.#faults.hoards === true) this.#host.keep(memfd('hoard', 4096));
     if (keepsDescriptors === true) for (const fd of fds) this.#host.keep(fd.dup());
-    const deed = decide?.(message, this.#state) ?? 'pass';
+    const deed = decide?.(message, this.#state, fds) ?? 'pass';
     this.#state.seen.add(message.name);
     if (deed === 'pass') {
       rewrite?.(bytes, message);
-      if (answersUnasked === true && !message.needReply) this.#answer(message.header.request, 0);
+      if (answersUnasked === message.name && !message.needReply) this.#answer(message.header.request, 0);
       this.#bytes = bytes;
       this.#fds = fds;
       return true;
     }
     for (const fd of fds) fd.close();
+    if (deed === 'echo') this.#echo(message, bytes);
     if (deed === 'die') this.#host.die();
     if (deed === 'close') this.#isOver = true;
     if (deed === 'acknowledge' && message.needReply) this.#answer(message.header.request, 0);
@@ -118,6 +123,13 @@ export class FaultySocket implements MessageSocket {
 
   #answer(request: number, value: number): void {
     this.#inner.send(encodeMessage({ request, payload: u64Payload(value), role: 'reply' }), []);
+  }
+
+  /** Sends the payload back as the reply. */
+  #echo({ header }: Message, bytes: Uint8Array): void {
+    const reply = bytes.slice();
+    new DataView(reply.buffer).setUint32(4, (header.flags & 3) | FLAG_REPLY, true);
+    this.#inner.send(reply, []);
   }
 
   #ended(): 'closed' {
@@ -132,18 +144,9 @@ export class FaultySocket implements MessageSocket {
   }
 
   /** Swallows what comes, for ever, where a header promises more than there is. */
-  #believe(): 'message' | 'again' | 'closed' {
-    if (this.#reader.room().length <= LONGEST) return this.#next(0);
+  #believe(isHuge = false): 'message' | 'again' | 'closed' {
+    if (!isHuge && this.#reader.room().length <= LONGEST) return this.#next(0);
     const swallowed = this.#inner.receive(new Uint8Array(LONGEST), 0);
     return swallowed === 'closed' ? 'closed' : 'again';
-  }
-
-  #dropRest(): void {
-    const into = new Uint8Array(LONGEST);
-    for (;;) {
-      const received = this.#inner.receive(into, 8);
-      if (typeof received === 'string') return;
-      for (const fd of received.fds) fd.close();
-    }
   }
 }

@@ -15,7 +15,6 @@ import {
   BackendSession,
   type DeviceOffer,
   HostSocket,
-  type MapRequest,
   type MemoryMapper,
   type MessageSocket,
 } from '@vhostlab/vhost-user';
@@ -162,18 +161,7 @@ export class MutantPeer implements PeerControl {
   }
 
   #mapper(): MemoryMapper {
-    const mapper = new ArenaMapper(this.#arena, new OffsetAllocator(4096, ARENA_BYTES));
-    if (this.#fault.mapsBeyond !== true) return mapper;
-    return {
-      map: (request: MapRequest) => {
-        const { sizeBytes } = fdFacts(request.fd);
-        const bytes = Math.min(request.bytes, sizeBytes);
-        const mapping = mapper.map({ ...request, fileOffset: 0, bytes });
-        return 'problem' in mapping ? mapping : { ...mapping, bytes: request.bytes };
-      },
-      create: (name, bytes) => mapper.create(name, bytes),
-      unmap: (mapping) => mapper.unmap(mapping),
-    };
+    return new ArenaMapper(this.#arena, new OffsetAllocator(4096, ARENA_BYTES));
   }
 
   #die(): void {

@@ -15,7 +15,7 @@ const PATIENT: Partial<Limits> = {
   pauseMs: 10,
 };
 /** A mutant is waited for on purpose, check after check. */
-const IMPATIENT: Partial<Limits> = { replyMs: 400, ringMs: 200, recoverMs: 400, closeMs: 100, pauseMs: 10 };
+const IMPATIENT: Partial<Limits> = { replyMs: 500, ringMs: 300, recoverMs: 1500, closeMs: 50, pauseMs: 10 };
 
 /**
  * What ends a process in this one: a truncated file raises SIGBUS in whoever has mapped it, so that the back end has to

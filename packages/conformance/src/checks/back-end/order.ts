@@ -128,7 +128,7 @@ export const ORDER: readonly BackEndCheck[] = [
       item: 18,
       clause: STATES,
       requirement: 'A back end enables every ring by itself.',
-      needs: ['traffic'],
+      needs: ['traffic', 'echo'],
     },
     async (bench) => {
       const rig = await bench.rig({ format: 'split', pairs: 1 });
@@ -146,7 +146,10 @@ export const ORDER: readonly BackEndCheck[] = [
       }
       if ((link.protocol & PROTOCOL_F.STATUS) !== 0n) await rig.setStatus(15);
       memory.remember();
-      return (await rig.transmit(rig.tx())) ? passed('runs') : failed('nothing is used');
+      if (!(await rig.transmit(rig.tx()))) return failed('nothing is used');
+      // a disabled transmit queue is emptied too: what tells is the receive queue
+      const isFed = await rig.until(() => rig.rx().collect().length > 0);
+      return isFed ? passed('runs') : failed('the receive queue gets nothing');
     },
   ),
   check(

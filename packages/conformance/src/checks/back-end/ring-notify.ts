@@ -1,10 +1,12 @@
 import { drainEvent, monotonicMs } from '@vhostlab/host';
 import { needEvent } from '@vhostlab/virtqueue';
+import type { BackEndBench } from '../../bench/back-end-bench.ts';
 import { feature } from '../../bench/feature.ts';
 import type { RawPacked } from '../../bench/raw-packed.ts';
 import type { RawSplit } from '../../bench/raw-split.ts';
+import type { Rig } from '../../bench/rig.ts';
 import type { BackEndCheck } from '../../check.ts';
-import { failed, passed } from '../../report/verdict.ts';
+import { failed, type Outcome, passed } from '../../report/verdict.ts';
 import { check } from './define.ts';
 import { stopped } from './ring-check.ts';
 
@@ -118,44 +120,62 @@ export const RING_NOTIFY: readonly BackEndCheck[] = [
         needs: ['traffic'],
       },
       async (bench) => {
-        const rig = await bench.running({ format: 'split', pairs: 1 });
-        const queue = rig.tx() as RawSplit;
-        const frames = rig.change(() => [rig.frame(), rig.frame()]);
-        const bad = { length: 0xffff_fff0, address: 0xffff_ffff, next: 0xffff };
-        const end = monotonicMs() + bench.limits.pauseMs;
-        let turns = 0;
-        while (monotonicMs() < end && !rig.errSignalled(queue) && queue.violations.length === 0) {
-          const head = rig.change(() => queue.offer(frames));
-          const word = (rig.memory.offset(queue.at.desc) + 16 * head) / 4 + WORD[what];
-          const good = rig.memory.u32[word];
-          const wrong = what === 'next' ? ((bad.next << 16) | (good & 0xffff)) >>> 0 : bad[what];
-          queue.kick();
-          for (let flips = 0; flips < 200 && queue.outstanding > 0; flips++) {
-            for (let i = 0; i < 50; i++) {
-              Atomics.store(rig.memory.u32, word, i % 2 === 0 ? wrong : good);
-            }
-            await new Promise((resolve) => setImmediate(resolve));
-            queue.collect();
-          }
-          Atomics.store(rig.memory.u32, word, good);
-          rig.memory.remember();
-          const isBack = await rig.until(() => {
-            queue.collect();
-            return queue.outstanding === 0;
-          }, bench.limits.pauseMs);
-          if (!isBack) break;
-          turns++;
+        for (let attempt = 0; ; attempt++) {
+          const outcome = await rewritten(bench, what, attempt);
+          if (outcome.verdict !== 'passed' || attempt === ATTEMPTS - 1) return outcome;
         }
-        rig.judge();
-        if (queue.outstanding === 0 && (await rig.transmit(queue)))
-          return passed(`goes on after ${turns} turns`);
-        if (rig.link.wire.hasEnded) return stopped(rig, '');
-        const told = await rig.told(queue);
-        return told === '' ? failed('the queue stands still, and nobody is told') : passed(`stops, ${told}`);
       },
     ),
   ),
 ];
 
+/** Devices that are tried: a queue is broken for good when the wrong word is read first. */
+const ATTEMPTS = 4;
+
 /** Word of a descriptor that is rewritten: the low half of the address, the length, flags and next. */
 const WORD = { address: 0, length: 2, next: 3 } as const;
+
+/** Rewrites a word of buffers while the device has them, until it tells that the queue is broken, or for a while. */
+async function rewritten(bench: BackEndBench, what: keyof typeof WORD, attempt: number): Promise<Outcome> {
+  const rig = await bench.running({ format: 'split', pairs: 1 });
+  const queue = rig.tx() as RawSplit;
+  const frames = rig.change(() => [rig.frame(), rig.frame()]);
+  const bad = { length: 0xffff_fff0, address: 0xffff_ffff, next: 0xffff };
+  const end = monotonicMs() + bench.limits.pauseMs;
+  let turns = 0;
+  while (monotonicMs() < end && !rig.errSignalled(queue) && queue.violations.length === 0) {
+    const head = rig.change(() => queue.offer(frames));
+    const word = (rig.memory.offset(queue.at.desc) + 16 * head) / 4 + WORD[what];
+    const good = rig.memory.u32[word];
+    const wrong = what === 'next' ? ((bad.next << 16) | (good & 0xffff)) >>> 0 : bad[what];
+    queue.kick();
+    for (let flips = 0; flips < 200 && queue.outstanding > 0; flips++) {
+      // whenever the device has its turn, it finds a right word once and a wrong one the other time
+      for (let i = 0; i < 50 + ((flips + attempt) % 2); i++) {
+        Atomics.store(rig.memory.u32, word, i % 2 === 0 ? wrong : good);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      queue.collect();
+    }
+    Atomics.store(rig.memory.u32, word, good);
+    rig.memory.remember();
+    const isBack = await rig.until(() => {
+      queue.collect();
+      return queue.outstanding === 0;
+    }, bench.limits.pauseMs);
+    if (!isBack) break;
+    turns++;
+  }
+  rig.judge();
+  const outcome = await judged(rig, queue, turns);
+  // one connection at a time
+  rig.link.wire.close();
+  return outcome;
+}
+
+async function judged(rig: Rig, queue: RawSplit, turns: number): Promise<Outcome> {
+  if (queue.outstanding === 0 && (await rig.transmit(queue))) return passed(`goes on after ${turns} turns`);
+  if (rig.link.wire.hasEnded) return stopped(rig, '');
+  const told = await rig.told(queue);
+  return told === '' ? failed('the queue stands still, and nobody is told') : passed(`stops, ${told}`);
+}
