@@ -3,6 +3,8 @@ import { type Qemu, startQemu, type VhostUserNetdev } from './qemu.ts';
 /** QEMU with iPXE: a real virtio-net driver that needs no guest system. */
 export interface QemuIpxeOptions extends VhostUserNetdev {
   readonly memoryMiB?: number;
+  /** More of QEMU's options. */
+  readonly extra?: readonly string[];
 }
 
 /**
@@ -14,6 +16,6 @@ export function qemuIpxe(options: QemuIpxeOptions): Promise<Qemu> {
     name: 'qemu-ipxe',
     memoryMiB: options.memoryMiB ?? 64,
     netdevs: [options],
-    args: ['-boot', 'order=n,reboot-timeout=100', '-serial', 'stdio'],
+    args: ['-boot', 'order=n,reboot-timeout=100', '-serial', 'stdio', ...(options.extra ?? [])],
   });
 }
