@@ -4,6 +4,7 @@ export {
   type ComponentPlan,
   type CoreContext,
   type CoreModule,
+  type Counter,
   DONE,
   HOLD,
   IDLE,

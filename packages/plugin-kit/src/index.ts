@@ -21,6 +21,8 @@ export { type HostedPlugin, type HostOptions, hostDevicePlugin } from './lab/hos
 export { type LabRun, type LabRunResult, PluginLab } from './lab/plugin-lab.ts';
 export { importPlugin } from './package/import-plugin.ts';
 export { type Launched, launch } from './package/launch.ts';
+export { type Listed, listPlugins } from './package/list-plugins.ts';
 export { MANIFEST_FILE, type Manifest, PluginUsageError, readManifest } from './package/manifest.ts';
 export { type OpenPlugin, openPlugin, type PluginPlace } from './package/open-plugin.ts';
+export { type NewPlugin, newPlugin } from './scaffold/new-plugin.ts';
 export { type Exploration, type ExploreOptions, exploreSchedules } from './schedule/explore.ts';
