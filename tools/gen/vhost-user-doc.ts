@@ -4,7 +4,9 @@ import { DEVICE_FEATURES, DEVICE_PROTOCOL_FEATURES } from '../../packages/vhost-
 import {
   BACK_MESSAGES,
   BACKEND_MESSAGES,
+  BACKEND_REQUESTS,
   FRONT_MESSAGES,
+  FRONTEND_REQUESTS,
   PEERS,
   PROTOCOL_FEATURES,
   SOURCES,
@@ -53,6 +55,9 @@ function fds([least, most]: readonly [number, number]): string {
 export async function parts(root: string): Promise<Map<string, string>> {
   const captured = await capturedNames(root);
   const handled = new Set<string>(BACKEND_MESSAGES.map(({ name }) => name));
+  const offered = new Set<string>(DEVICE_PROTOCOL_FEATURES);
+  const usable = (name: string, feature: string | undefined): string =>
+    !handled.has(name) ? 'refused' : feature === undefined || offered.has(feature) ? 'yes' : 'not offered';
   const messages = FRONT_MESSAGES.map((row) => [
     `${row.request}`,
     row.name,
@@ -61,22 +66,24 @@ export async function parts(root: string): Promise<Map<string, string>> {
     fds(row.fds),
     row.feature ?? '-',
     row.net,
-    handled.has(row.name) ? 'yes' : 'refused',
+    usable(row.name, row.feature ?? undefined),
     [...captured]
       .filter(([, names]) => names.has(row.name))
       .map(([peer]) => peer)
       .join(', '),
     row.source,
   ]);
+  const sent = new Set<string>(BACKEND_REQUESTS);
   const back = BACK_MESSAGES.map((row) => [
     `${row.request}`,
     row.name,
     row.payload,
     fds(row.fds),
     row.net,
+    !sent.has(row.name) ? 'no' : offered.has(row.feature) ? 'yes' : 'not offered',
+    FRONTEND_REQUESTS.includes(row.name) ? 'yes' : 'refused',
     row.source,
   ]);
-  const offered = new Set<string>(DEVICE_PROTOCOL_FEATURES);
   const bits = PROTOCOL_FEATURES.map((row) => [
     `${row.bit}`,
     row.name,
@@ -94,7 +101,10 @@ export async function parts(root: string): Promise<Map<string, string>> {
         messages,
       ),
     ],
-    ['back-messages', table(['id', 'message', 'payload', 'fds', 'net', 'source'], back)],
+    [
+      'back-messages',
+      table(['id', 'message', 'payload', 'fds', 'net', 'back end sends', 'front end takes', 'source'], back),
+    ],
     ['protocol-features', table(['bit', 'name', 'net', 'offered', 'known to', 'collision'], bits)],
     [
       'sources',

@@ -1,3 +1,4 @@
+export { BACKEND_REQUESTS } from './backend/backend-channel.ts';
 export type {
   BackendDevice,
   DeviceOffer,
@@ -100,6 +101,7 @@ export type { Frontend } from './frontend/frontend.ts';
 export { FrontendSession } from './frontend/frontend-session.ts';
 export { FRONTEND_PROTOCOL_FEATURES } from './frontend/negotiate.ts';
 export type { Answered } from './frontend/pending.ts';
+export { FRONTEND_REQUESTS } from './frontend/request-channel.ts';
 export {
   type Answer,
   type BackendRequests,

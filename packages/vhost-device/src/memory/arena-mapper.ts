@@ -61,7 +61,9 @@ export class ArenaMapper implements MemoryMapper {
     const whole = Math.ceil((fileOffset + bytes) / page) * page - start;
     const at = this.#offsets.alloc(whole, page);
     if (at < 0) {
-      const text = `no room for ${whole} bytes of ${purpose}: ${this.#offsets.freeBytes} of ${this.#arena.sizeBytes} are free`;
+      const text =
+        `no room for ${whole} bytes of ${purpose}: ${this.#offsets.freeBytes} of ${this.#arena.sizeBytes} are free, ` +
+        'for all guests of this process together';
       return { problem: 'no-room', text };
     }
     try {

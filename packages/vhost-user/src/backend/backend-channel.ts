@@ -3,11 +3,14 @@ import { EMPTY, IOTLB_MISS, type Payload } from '../codec/payload.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Frame } from '../connection/frame-reader.ts';
 import type { MessageSocket } from '../connection/message-socket.ts';
-import { BACK, type BackName } from '../registry/back-messages.ts';
+import { BACK } from '../registry/back-messages.ts';
 
 const PAGE_BYTES = 4096;
 /** Translations asked for at once; more are asked for again by whoever needs them. */
 const MAX_MISSES = 1024;
+
+/** Requests that a back end here makes. */
+export const BACKEND_REQUESTS = ['IOTLB_MSG', 'CONFIG_CHANGE_MSG', 'VRING_CALL', 'VRING_ERR'] as const;
 
 /**
  * The socket on which the back end asks (SET_BACKEND_REQ_FD). Nothing is awaited: a translation comes back as IOTLB_MSG
@@ -74,7 +77,7 @@ export class BackendChannel {
     this.#connection.close({ why: 'local', text: 'the back-end channel is not needed any more' });
   }
 
-  #send(name: BackName, payload: Payload, needReply: boolean): boolean {
+  #send(name: (typeof BACKEND_REQUESTS)[number], payload: Payload, needReply: boolean): boolean {
     const request = BACK[name];
     const sent = this.#connection.send(encodeMessage({ request, payload, needReply }));
     if (sent && needReply) this.#unanswered.push(request);

@@ -41,6 +41,9 @@ const HANDLERS: { readonly [N in BackName]?: Handler } = {
   },
 };
 
+/** Requests of back ends that a front end here carries out. */
+export const FRONTEND_REQUESTS: readonly string[] = Object.keys(HANDLERS);
+
 /**
  * The socket on which the back end asks. Requests are handled one after the other, so a flood waits in the socket. A
  * malformed request, or one that is refused and cannot be told so, closes this socket; the main one goes on, as in QEMU.
