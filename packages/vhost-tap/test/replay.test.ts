@@ -86,7 +86,7 @@ describe.each(['split', 'packed'] as const)('a recording against a correct back 
     ['early', 'used-id-unknown', 1],
     ['num-buffers', 'rx-num-buffers', 0],
   ] as const)('shows the fault "%s" of another back end as %s', async (fault, code, queue) => {
-    const { faultyRuns, violations } = await recordings.play(run, { fault }, { timeoutMs: 100 });
+    const { faultyRuns, violations } = await recordings.play(run, { fault }, { receiveTimeoutMs: 50 });
     expect(faultyRuns).toBe(1);
     const found = violations.find((each) => each.code === code);
     expect(found).toMatchObject({ party: 'device', queue, runs: 1 });

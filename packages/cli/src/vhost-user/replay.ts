@@ -69,9 +69,9 @@ export function register(group: Command, io: Io): void {
 }
 
 async function run(io: Io, folder: string, flags: Flags): Promise<void> {
-  const { checkReplayOptions, replay } = await import('@vhostlab/vhost-tap');
+  const { checkReplayOptions, DEFAULT_REPLAY_OPTIONS, replay } = await import('@vhostlab/vhost-tap');
   const { socketPath, speed, repeat, timeout } = flags;
-  const options: ReplayOptions = { folder, socketPath, speed, repeat, timeoutMs: timeout };
+  const options = { ...DEFAULT_REPLAY_OPTIONS, folder, socketPath, speed, repeat, timeoutMs: timeout };
   const problem = checkReplayOptions(options);
   if (problem !== null) throw new OperatorError(problem);
   const signal = io.interruptible();

@@ -17,6 +17,8 @@ export interface DriverSide {
   readonly outstanding: number;
   /** The device broke the ring: nothing more can be told of it. */
   readonly isBroken: boolean;
+  /** What the record would call the place of the next buffer. */
+  readonly nextPlace: number;
   /** True when the driver may write the buffer: its descriptors are not the device's. */
   isFree(buffer: OfferedBuffer): boolean;
   /** Writes descriptors, not yet visible. */

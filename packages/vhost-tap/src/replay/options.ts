@@ -10,6 +10,8 @@ export interface ReplayOptions {
   readonly repeat: number;
   /** Longest wait for an answer, or for a buffer that comes back. */
   readonly timeoutMs: number;
+  /** The same for a receive buffer: that nothing arrives here as it did in the record is nobody's fault. */
+  readonly receiveTimeoutMs: number;
 }
 
 export const DEFAULT_REPLAY_OPTIONS: ReplayOptions = {
@@ -18,6 +20,7 @@ export const DEFAULT_REPLAY_OPTIONS: ReplayOptions = {
   speed: 'recorded',
   repeat: 1,
   timeoutMs: 2000,
+  receiveTimeoutMs: 300,
 };
 
 /** One sentence about what is wrong with the options, or null. */

@@ -54,6 +54,12 @@ export class PackedSide implements DriverSide {
     return (this.#next - this.#used + 2 * this.#ring.size) % (2 * this.#ring.size);
   }
 
+  get nextPlace(): number {
+    const { size } = this.#ring;
+    const place = (this.#next + this.#shift) % (2 * size);
+    return place < size ? place | 0x8000 : place - size;
+  }
+
   isFree({ id, slots }: OfferedBuffer): boolean {
     return slots.length + this.outstanding <= this.#ring.size && !this.#buffers.has(id);
   }

@@ -91,13 +91,13 @@ function noteGaps({ lines }: TapRecord, notes: Set<string>): void {
   let missed = 0;
   let starts = 0;
   for (const line of lines) {
-    if (line.kind === 'offer') missed += line.missed;
+    if (line.kind === 'offer' && line.queue % 2 === 1) missed += line.missed;
     if (line.kind === 'ring-start') starts++;
   }
   if (starts === 0) notes.add('no ring was started in the record: its messages are played, and nothing else');
   if (missed > 0) {
     notes.add(
-      `${missed} buffers went by unseen when it was recorded and are not played; a tap with --notifications misses none`,
+      `${missed} transmit buffers (or descriptors of them) went by unseen when it was recorded, and are not played`,
     );
   }
 }

@@ -12,9 +12,6 @@ import type { ReplayMemory } from './replay-memory.ts';
 import { type DeviceViolation, headerFault } from './ring-rules.ts';
 import { SplitSide } from './split-side.ts';
 
-/** Times that a ring may keep the driver waiting before nobody waits for it any more. */
-const MAX_STALLS = 3;
-
 /** Who is told of violations. `exact`: the driver found it; else the observer did. */
 export type SayOfRing = (violation: DeviceViolation, exact: boolean) => void;
 
@@ -27,10 +24,7 @@ export class PlayedRing {
   readonly isReceive: boolean;
   offered = 0;
   used = 0;
-  /** Buffers of the record that could not be offered. */
-  skipped = 0;
-  /** The device keeps the driver waiting, and has done nothing since. */
-  isStalled = false;
+  #skipped = 0;
   /** Memory has changed and nobody may look at the ring. */
   isParked = false;
   readonly #memory: ReplayMemory;
@@ -38,12 +32,17 @@ export class PlayedRing {
   readonly #ring: RingToObserve;
   readonly #side: DriverSide;
   #observer: RingObserver;
-  #stalls = 0;
   readonly #say: SayOfRing;
   readonly #headerBytes: number;
   readonly #checksHeaders: 'no' | 'one' | 'any';
   /** Buffers that the packet being received still has to come in. */
   #more = 0;
+  /** Receive buffers by id: with the device, and come back. */
+  readonly #lent = new Map<number, OfferLine>();
+  readonly #idle = new Map<number, OfferLine>();
+  /** Receive buffers that the recorded driver had offered by now and this one has not. */
+  #owed = 0;
+  #hasStandIns = false;
 
   /** Writes the areas as they were. Throws a RangeError when there is no place for them. */
   constructor(line: RingStartLine, memory: ReplayMemory, recorded: Recorded, say: SayOfRing) {
@@ -67,19 +66,23 @@ export class PlayedRing {
     this.#checksHeaders = this.isReceive ? isKnown : 'no';
   }
 
+  /** Buffers of the record that could not be offered. */
+  get skipped(): number {
+    return this.#skipped + this.#owed;
+  }
+
   get outstanding(): number {
     return this.#side.outstanding;
   }
 
-  /** False when waiting makes no sense: the ring is broken, or the device has kept the driver waiting before. */
-  get isWorthWaiting(): boolean {
-    return !this.isStalled && this.#stalls < MAX_STALLS && !this.isParked && !this.#side.isBroken;
+  /** True when the device broke the ring: waiting for it makes no sense. */
+  get isBroken(): boolean {
+    return this.#side.isBroken;
   }
 
-  /** The device has kept the driver waiting for as long as it may. */
-  stall(): void {
-    this.isStalled = true;
-    this.#stalls++;
+  /** Buffers of the record are missing here, so that others stand in for them. */
+  get hasStandIns(): boolean {
+    return this.#hasStandIns;
   }
 
   /** Goes on after a change of memory, where it was; false when it is elsewhere, and not followed. */
@@ -111,9 +114,19 @@ export class PlayedRing {
     if (buffer === null || this.isParked || !this.#fits(buffer)) return 'incomplete';
     if (!this.#side.isFree(buffer)) return 'busy';
     for (const note of line.memory) this.#memory.write(note, this.#recorded(note));
-    this.#side.put(line, buffer);
-    this.offered++;
+    this.#put(line, buffer);
     return 'offered';
+  }
+
+  /**
+   * Buffers of the record that cannot be offered as they were. Receive buffers are all the same, so any that has come back
+   * is offered in their place as soon as there is one: a device without them may stop sending as well.
+   */
+  leaveOut(count: number): void {
+    if (this.isReceive) {
+      this.#owed += count;
+      this.#hasStandIns = true;
+    } else this.#skipped += count;
   }
 
   publish(): void {
@@ -136,14 +149,35 @@ export class PlayedRing {
     for (const violation of violations) if (violation.party !== 'driver') this.#say(violation, false);
     this.#side.take((buffer, _length, together) => {
       this.used++;
-      this.isStalled = false;
       if (this.#checksHeaders !== 'no') this.#checkHeader(buffer, together);
+      const line = this.#lent.get(buffer.id);
+      if (line !== undefined) this.#idle.set(buffer.id, line);
+      this.#lent.delete(buffer.id);
     });
+    if (this.#owed > 0) this.#payBack();
   }
 
   /** What is wrong with the base that the device stopped at. */
   baseProblem(num: number): string | null {
     return this.isParked ? null : this.#side.baseProblem(num);
+  }
+
+  #put(line: OfferLine, buffer: OfferedBuffer): void {
+    this.#side.put(line, buffer);
+    this.offered++;
+    this.#idle.delete(buffer.id);
+    if (this.isReceive) this.#lent.set(buffer.id, line);
+  }
+
+  #payBack(): void {
+    for (const line of [...this.#idle.values()]) {
+      if (this.#owed === 0) break;
+      const buffer = offeredBuffer(line, this.#ring.format, this.#recorded);
+      if (buffer === null || !this.#side.isFree(buffer)) continue;
+      this.#owed--;
+      this.#put({ ...line, place: this.#side.nextPlace }, buffer);
+    }
+    this.#side.publish();
   }
 
   #observe(ring: RingToObserve): RingObserver {

@@ -1,14 +1,19 @@
 import { monotonicNs } from '@vhostlab/host';
 import type { NotificationLine, OfferLine, ProgressLine, RingStartLine } from '../record/record-lines.ts';
 import type { Recorded } from './offered-buffer.ts';
+import type { ReplayOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';
 import { PlayedRing } from './played-ring.ts';
 import type { ReplayFds } from './replay-fds.ts';
 import type { ReplayMemory } from './replay-memory.ts';
+import { RingFeed } from './ring-feed.ts';
 import type { RingLine } from './steps.ts';
 
-/** Longest wait for a receive buffer: that nothing arrives here as it did in the record is nobody's fault. */
-const RECEIVE_PATIENCE_MS = 300;
+/** How long a line holds up the lines of other rings. */
+const GRACE_MS = 100;
+const RECEIVE_GRACE_MS = 20;
+/** Times that frames may fail to arrive as they did before nobody waits for them any more. */
+const MAX_DISAPPOINTMENTS = 10;
 
 /** Waits until something holds, looking at all rings meanwhile; false: not in time. */
 export type Until = (holds: () => boolean, ms: number) => Promise<boolean>;
@@ -20,8 +25,10 @@ export class ReplayRings {
   readonly #fds: ReplayFds;
   readonly #outcome: Outcome;
   readonly #until: Until;
-  readonly #timeoutMs: number;
-  readonly #rings = new Map<number, PlayedRing>();
+  readonly #options: ReplayOptions;
+  readonly #isOpen: () => boolean;
+  #disappointments = 0;
+  readonly #feeds = new Map<number, RingFeed>();
   /** Has offers that are not yet visible. */
   #hidden: PlayedRing | null = null;
 
@@ -31,22 +38,29 @@ export class ReplayRings {
     fds: ReplayFds,
     outcome: Outcome,
     until: Until,
-    timeoutMs: number,
+    options: ReplayOptions,
+    isOpen: () => boolean,
   ) {
     this.#memory = memory;
     this.#recorded = recorded;
     this.#fds = fds;
     this.#outcome = outcome;
     this.#until = until;
-    this.#timeoutMs = timeoutMs;
+    this.#options = options;
+    this.#isOpen = isOpen;
   }
 
   ring(queue: number): PlayedRing | undefined {
-    return this.#rings.get(queue);
+    return this.#feeds.get(queue)?.ring;
+  }
+
+  get #rings(): PlayedRing[] {
+    return [...this.#feeds.values()].map(({ ring }) => ring);
   }
 
   async play(line: RingLine): Promise<void> {
-    const ring = this.#rings.get(line.queue);
+    const feed = this.#feeds.get(line.queue);
+    const ring = feed?.ring;
     if (line.kind !== 'offer' || ring !== this.#hidden) this.publish();
     switch (line.kind) {
       case 'ring-start':
@@ -56,13 +70,11 @@ export class ReplayRings {
         this.#stop(ring);
         break;
       case 'offer':
-        if (ring !== undefined) await this.#offer(line, ring);
+      case 'progress':
+        if (feed !== undefined) await this.#play(line, feed);
         break;
       case 'words':
         ring?.words(line);
-        break;
-      case 'progress':
-        if (ring !== undefined) await this.#follow(line, ring);
         break;
       case 'kick':
         this.#kick(line, ring);
@@ -79,8 +91,13 @@ export class ReplayRings {
   /** Looks at every ring, and takes its calls. */
   look(): void {
     const now = monotonicNs();
-    for (const ring of this.#rings.values()) {
+    for (const feed of this.#feeds.values()) {
+      const { ring } = feed;
       ring.look(now);
+      if (feed.isBehind) {
+        feed.advance();
+        ring.publish();
+      }
       this.#outcome.counts.calls += this.#fds.calls(ring.queue);
       if (this.#fds.hasError(ring.queue)) {
         this.#outcome.differs(`ring ${ring.queue}`, 'the back end signals that the ring is broken');
@@ -90,7 +107,7 @@ export class ReplayRings {
 
   /** Kicks where the device asks for it and the record has no kick: it may sleep where the recorded one did not. */
   kickWhereAsked(): void {
-    for (const ring of this.#rings.values()) {
+    for (const ring of this.#rings) {
       if (!ring.asksForKick) continue;
       ring.kicked();
       if (this.#fds.kick(ring.queue)) this.#outcome.counts.kicks++;
@@ -100,25 +117,25 @@ export class ReplayRings {
   /** Memory is about to change. */
   parkAll(): void {
     this.publish();
-    for (const ring of this.#rings.values()) ring.isParked = true;
+    for (const ring of this.#rings) ring.isParked = true;
   }
 
   /** True when nothing that was sent waits for the device. */
   get isSent(): boolean {
-    return [...this.#rings.values()].every(
-      (ring) => ring.isReceive || !ring.isWorthWaiting || ring.outstanding === 0,
+    return this.#rings.every(
+      (ring) => ring.isReceive || ring.isParked || ring.isBroken || ring.outstanding === 0,
     );
   }
 
   /** True when no device works on a ring any more. */
   get areStopped(): boolean {
-    return [...this.#rings.values()].every(({ isParked }) => isParked);
+    return this.#rings.every(({ isParked }) => isParked);
   }
 
   /** Adds what was played to the outcome. */
   count(): void {
-    for (const ring of this.#rings.values()) this.#count(ring);
-    this.#rings.clear();
+    for (const ring of this.#rings) this.#count(ring);
+    this.#feeds.clear();
   }
 
   #start(line: RingStartLine, before: PlayedRing | undefined): void {
@@ -130,9 +147,10 @@ export class ReplayRings {
         return;
       }
       if (before !== undefined) this.#count(before);
-      this.#rings.delete(line.queue);
+      this.#feeds.delete(line.queue);
       const say = this.#outcome.violation.bind(this.#outcome);
-      this.#rings.set(line.queue, new PlayedRing(line, this.#memory, this.#recorded, say));
+      const ring = new PlayedRing(line, this.#memory, this.#recorded, say);
+      this.#feeds.set(line.queue, new RingFeed(ring));
       this.#outcome.counts.rings++;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -146,40 +164,54 @@ export class ReplayRings {
     ring.isParked = true;
   }
 
-  async #offer(line: OfferLine, ring: PlayedRing): Promise<void> {
-    let played = ring.offer(line);
-    if (played === 'busy') {
-      this.publish();
-      if (
-        ring.isWorthWaiting &&
-        (await this.#wait(ring, () => (played = ring.offer(line)) !== 'busy')) === false
-      ) {
-        this.#stalled(ring, `buffer ${line.place} of the record cannot be offered`);
+  async #play(line: OfferLine | ProgressLine, feed: RingFeed): Promise<void> {
+    const { ring } = feed;
+    const wasBehind = feed.isBehind;
+    feed.play(line);
+    if (line.kind === 'offer') this.#hidden = ring;
+    if (line.kind === 'progress' && ring.isReceive) await this.#receive(line, ring);
+    if (!feed.isBehind || wasBehind) return;
+    this.publish();
+    const { timeoutMs } = this.#options;
+    await this.#until(() => !feed.isBehind, Math.min(GRACE_MS, timeoutMs));
+  }
+
+  /** Lets frames arrive as they did in the record, as long as they do. */
+  async #receive(line: ProgressLine, ring: PlayedRing): Promise<void> {
+    if (this.#disappointments >= MAX_DISAPPOINTMENTS || ring.isBroken || ring.isAsFarAs(line)) return;
+    const { receiveTimeoutMs } = this.#options;
+    const came = await this.#until(() => ring.isAsFarAs(line), Math.min(RECEIVE_GRACE_MS, receiveTimeoutMs));
+    if (!came) this.#disappointments++;
+  }
+
+  /** Waits for the device before rings stop; what it does not let the driver do then is left out. */
+  async settle(): Promise<void> {
+    this.publish();
+    const feeds = [...this.#feeds.values()].sort(
+      (a, b) => Number(a.ring.isReceive) - Number(b.ring.isReceive),
+    );
+    for (const feed of feeds) {
+      const { ring } = feed;
+      const { timeoutMs, receiveTimeoutMs } = this.#options;
+      const ms = ring.isReceive ? Math.min(receiveTimeoutMs, timeoutMs) : timeoutMs;
+      while (feed.isBehind && !ring.isParked) {
+        const before = ring.used;
+        if (await this.#until(() => !feed.isBehind, ms)) break;
+        if (ring.used > before && this.#isOpen()) continue;
+        if (this.#isOpen()) this.#tellStalled(feed, ms);
+        feed.giveUp();
       }
     }
-    if (played === 'offered') this.#hidden = ring;
-    else ring.skipped++;
   }
 
-  async #follow(line: ProgressLine, ring: PlayedRing): Promise<void> {
-    if (!ring.isWorthWaiting || ring.isAsFarAs(line)) return;
-    if (await this.#wait(ring, () => ring.isAsFarAs(line) || !ring.isWorthWaiting)) return;
-    this.#stalled(ring, `${ring.outstanding} are outstanding where ${line.outstanding} were recorded`);
-  }
-
-  #wait(ring: PlayedRing, holds: () => boolean): Promise<boolean> {
-    const ms = ring.isReceive ? Math.min(RECEIVE_PATIENCE_MS, this.#timeoutMs) : this.#timeoutMs;
-    return this.#until(holds, ms);
-  }
-
-  #stalled(ring: PlayedRing, text: string): void {
-    ring.stall();
+  #tellStalled({ ring, waitingOffers }: RingFeed, ms: number): void {
     if (ring.isReceive) {
       this.#outcome.notes.add(`ring ${ring.queue} receives less than it did in the record`);
-    } else {
-      const waited = `the back end has not used its buffers within ${this.#timeoutMs} ms`;
-      this.#outcome.differs(`ring ${ring.queue}`, `${waited}: ${text}`);
+      return;
     }
+    const text = `the back end has not used its buffers within ${ms} ms: ${ring.outstanding} are outstanding`;
+    const left = waitingOffers === 0 ? 'fewer were recorded' : `${waitingOffers} more wait for them`;
+    this.#outcome.differs(`ring ${ring.queue}`, `${text}, ${left}`);
   }
 
   #kick(line: NotificationLine, ring: PlayedRing | undefined): void {

@@ -17,6 +17,7 @@ import type { ReplayPlan, SessionPlan } from './plan.ts';
 import { ReplayFds } from './replay-fds.ts';
 import { ReplayMemory } from './replay-memory.ts';
 import { ReplayRings } from './replay-rings.ts';
+import { stopsRings } from './step-order.ts';
 import type { Answered, MessageStep, Step } from './steps.ts';
 
 /** Turns of the event loop before a wait sleeps. */
@@ -69,14 +70,14 @@ export class ReplaySession {
       this.#channel = new BackendRequests(channel, shared.reactor, plan, this.#flow, say);
     });
     const until = (holds: () => boolean, ms: number) => this.#until(holds, ms);
-    const { timeoutMs } = shared.options;
     this.#rings = new ReplayRings(
       this.#memory,
       shared.plan.memory,
       this.#fds,
       this.#outcome,
       until,
-      timeoutMs,
+      shared.options,
+      () => this.#closed === null && !shared.signal.aborted,
     );
     this.#connection = new Connection(new HostSocket(socket, shared.reactor), {
       frame: (frame) => this.#answered(frame),
@@ -90,7 +91,7 @@ export class ReplaySession {
   async run(): Promise<void> {
     try {
       await this.#playAll();
-      this.#rings.publish();
+      await this.#rings.settle();
       await this.#until(() => this.#rings.isSent, this.#closed === null ? UNRECORDED_MS : 0);
       await this.#until(() => this.#rings.areStopped, this.#isOver ? 0 : LINGER_MS);
     } finally {
@@ -126,6 +127,7 @@ export class ReplaySession {
   async #send(step: MessageStep): Promise<void> {
     const { message } = step;
     this.#rings.publish();
+    if (stopsRings(message)) await this.#rings.settle();
     if (ReplayMemory.isChange(message) && message.name !== 'ADD_MEM_REG') {
       this.#rings.look();
       this.#rings.parkAll();

@@ -55,6 +55,10 @@ export class SplitSide implements DriverSide {
     return (this.#next - this.#used) & 0xffff;
   }
 
+  get nextPlace(): number {
+    return (this.#next + this.#shift) & 0xffff;
+  }
+
   isFree({ slots }: OfferedBuffer): boolean {
     if (this.outstanding >= this.#ring.size) return false;
     return slots.every((slot) => slot < this.#ring.size && this.#busy[slot] === 0);

@@ -1,3 +1,4 @@
+import type { Message } from '@vhostlab/vhost-user';
 import type { Step } from './steps.ts';
 
 /** Messages after which a tap looks at rings for the last time. */
@@ -9,6 +10,12 @@ const STOPPERS = new Set([
   'RESET_OWNER',
   'RESET_DEVICE',
 ]);
+
+/** True when rings may have to stop for the message. */
+export function stopsRings({ name, payload }: Message): boolean {
+  if (!STOPPERS.has(name)) return false;
+  return name !== 'SET_STATUS' || (payload?.kind === 'u64' && payload.value === 0n);
+}
 
 /**
  * A tap writes a message down before it looks at what the front end had done until then. This puts the ring's lines in
@@ -53,9 +60,8 @@ function startOf(steps: readonly Step[], at: number): Step[] {
 /** What the last look at each ring has shown, without the stops themselves. */
 function stopOf(steps: readonly Step[], at: number): Step[] {
   const step = steps[at];
-  if (step?.kind !== 'message' || !STOPPERS.has(step.message.name)) return [];
+  if (step?.kind !== 'message' || !stopsRings(step.message)) return [];
   const { name, payload } = step.message;
-  if (name === 'SET_STATUS' && !(payload?.kind === 'u64' && payload.value === 0n)) return [];
   const only = name === 'GET_VRING_BASE' && payload?.kind === 'state' ? payload.index : null;
   let end = at + 1;
   while (end < steps.length && steps[end]!.kind !== 'message') end++;

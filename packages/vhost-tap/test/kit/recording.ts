@@ -18,6 +18,9 @@ const FRAMES = 60;
 /** A guest whose ring was broken sends no more, and does not end by itself. */
 const PATIENCE_MS = 150;
 
+/** No machine is so slow that a back end that works is found wanting. */
+const PATIENT = { speed: 'fast', timeoutMs: 30_000, receiveTimeoutMs: 30_000 } as const;
+
 /** Recordings and replays in a temporary folder. */
 export class Recordings {
   readonly folder = mkdtempSync(join(tmpdir(), 'replay-'));
@@ -67,7 +70,7 @@ export class Recordings {
     const socketPath = options.socketPath ?? this.path('replay');
     const backend = mutant === null ? null : new MutantBackend(socketPath, mutant);
     try {
-      return await replay({ ...DEFAULT_REPLAY_OPTIONS, speed: 'fast', ...options, folder: run, socketPath });
+      return await replay({ ...DEFAULT_REPLAY_OPTIONS, ...PATIENT, ...options, folder: run, socketPath });
     } finally {
       await backend?.stop();
     }
