@@ -21,6 +21,7 @@ export { type QemuIpxeOptions, qemuIpxe } from './qemu-ipxe.ts';
 export { type LinuxGuest, type QemuLinuxOptions, qemuLinux } from './qemu-linux.ts';
 export { Qmp, type QmpEvent } from './qmp.ts';
 export { type StorageDaemonOptions, storageDaemon } from './storage-daemon.ts';
+export { endTap, type TapSummaryLine, type VhostlabTapOptions, vhostlabTap } from './tap.ts';
 export {
   type ForwardMode,
   type ForwardStats,

@@ -190,6 +190,29 @@ describe('a ring that is full when its device starts', () => {
   });
 });
 
+describe('a ring that has been running, and is never empty', () => {
+  it('is judged once its device has kept an order', () => {
+    const ring = new RawRing({ ...rx, base: null }, (raw) => {
+      for (let slot = 0; slot < 16; slot++) raw.put(slot, BUFFER, 2048, AVAIL | WRITE, slot);
+    });
+    let wrap = 1;
+    for (let step = 0; step < 96; step++) {
+      const slot = step % 16;
+      const [available, used] = wrap === 1 ? [USED, AVAIL | USED] : [AVAIL, 0];
+      ring.put(slot, BUFFER, 100, used | WRITE, slot);
+      expect(ring.look()).toEqual([]);
+      ring.put(slot, BUFFER, 2048, available | WRITE, slot);
+      expect(ring.look()).toEqual([]);
+      if (slot === 15) wrap ^= 1;
+    }
+    expect(ring.observer.totals.chains).toBeGreaterThan(20);
+    ring.put(0, BUFFER, 100, AVAIL | USED | WRITE, 0);
+    ring.look();
+    ring.put(0, BUFFER, 8, USED | WRITE, 0);
+    expect(ring.codes()).toEqual(['rx-short']);
+  });
+});
+
 describe('what is allowed is not named', () => {
   it.each<readonly [string, RawOptions, (ring: RawRing) => void]>([
     [

@@ -140,6 +140,12 @@ const CASES: readonly Case[] = [
     chain((ring) => ring.put(0, GUEST + (1 << 20) - 8, 32, INDIRECT)),
   ],
   [
+    'length written again while the device has the buffer',
+    'chain-changed',
+    {},
+    twoOffered((ring) => ring.put(1, BUFFER + 256, 90, 0)),
+  ],
+  [
     'readable after writable',
     'read-after-write',
     {},

@@ -6,6 +6,7 @@ import { NetCheck } from './net-check.ts';
 import { PackedChainReader } from './packed-chain.ts';
 import type { PackedEntries } from './packed-entries.ts';
 import { PackedFrames } from './packed-frames.ts';
+import { PackedOrder } from './packed-order.ts';
 import { PackedProof } from './packed-proof.ts';
 import type { PackedScan } from './packed-scan.ts';
 import type { FrameSink, ObservedMemory, ObserverLimits, RingToObserve } from './ring-to-observe.ts';
@@ -48,6 +49,7 @@ export class PackedChains {
   readonly #net: NetCheck;
   readonly #settling = new Settling();
   readonly #proof: PackedProof;
+  readonly #progress: PackedOrder;
   /** By descriptor: what the list that begins there read like when it was looked at, as a number. */
   readonly #lookedAt: Int32Array;
   /** Where a buffer certainly begins in the run; since the scan: first place that is not used yet. */
@@ -79,6 +81,7 @@ export class PackedChains {
     this.#reader = new PackedChainReader(arena, memory, ring);
     this.#net = new NetCheck(arena, memory, ring);
     this.#proof = new PackedProof(arena, ring, scan);
+    this.#progress = new PackedOrder(scan, order);
     this.frames = new PackedFrames(arena, memory, ring, this.#net.headerBytes, sink);
   }
 
@@ -90,6 +93,7 @@ export class PackedChains {
     const scan = this.#scan;
     const entries = this.#entries;
     this.#nowNs = nowNs;
+    this.#progress.forget();
     this.usedSeen = entries.takeUsed(scan, scan.distance(from, to));
     // used descriptors that the driver has written again meanwhile
     if (scan.distance(entries.used, to) > scan.size) entries.lose();
@@ -143,6 +147,7 @@ export class PackedChains {
     let ahead = 0;
     this.#front = NOTHING;
     this.#certain = place;
+    this.#progress.look(start);
     while (place !== scan.avail) {
       const end = this.#listEnd(place);
       const isOld = scan.distance(start, place) < looked && this.#isLookedAt(place);

@@ -106,10 +106,24 @@ export class PackedObserver implements RingObserver {
     this.#isFresh = false;
     if (entries.isExact && !goesOn) entries.lose();
     if (entries.isExact) this.#followed = this.#chains.follow(from, avail, nowNs);
-    else this.#chains.look(nowNs);
+    else {
+      this.#chains.look(nowNs);
+      this.#lookForEnd(avail);
+    }
     if (!entries.isExact && this.#scan.isAllUsed) this.#lookWhetherEmpty(avail);
     if (entries.isExact) entries.remember();
     else this.#followed = avail;
+  }
+
+  /** Nothing is known of where lists begin: one without end shows all the same, in two scans that are alike. */
+  #lookForEnd(avail: number): void {
+    let isEndless = this.#scan.isEndless;
+    if (isEndless) {
+      this.#scan.scan();
+      isEndless = this.#scan.avail === avail && this.#scan.isEndless;
+    }
+    const text = () => `all ${this.#ring.size} descriptors are available and have NEXT`;
+    this.#findings.sayOnce('chain-loop', isEndless, text);
   }
 
   /** Two scans that are the same show the ring as it was between them. */

@@ -139,6 +139,16 @@ export class PackedScan {
     return certain < 0 ? this.avail : certain;
   }
 
+  /** True when all descriptors show as available and have NEXT: a list in it has no end. */
+  get isEndless(): boolean {
+    let place = this.avail;
+    for (let i = 0; i < this.size; i++) {
+      place = this.move(place, -1);
+      if (!this.isAvailable(place) || (this.flags(place) & VIRTQ_DESC_F_NEXT) === 0) return false;
+    }
+    return this.avail >= 0;
+  }
+
   /** True when no descriptor shows as available. */
   get isAllUsed(): boolean {
     for (const word of this.words) {

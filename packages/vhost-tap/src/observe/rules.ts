@@ -61,6 +61,11 @@ export const RING_RULES = {
     rule: 'a chain describes at most 2^32 bytes',
     clause: virtio('2.7.5.2'),
   },
+  'chain-changed': {
+    party: DRIVER,
+    rule: 'what a driver has made available stays as it is until it is used',
+    clause: virtio('2.7.13 and 2.7.13.1'),
+  },
   'chain-torn': {
     party: DRIVER,
     rule: 'all descriptors of a list are available before its first one is',

@@ -4,9 +4,13 @@ import type { Findings } from './findings.ts';
 import { FrameCopier } from './frame-copier.ts';
 import { NetCheck } from './net-check.ts';
 import type { FrameSink, ObservedMemory, ObserverLimits, RingToObserve } from './ring-to-observe.ts';
+import { Settling } from './settling.ts';
 import { SplitChainReader } from './split-chain.ts';
 import type { SplitEntries, SplitInterval } from './split-entries.ts';
 import type { OrderEvidence } from './trust.ts';
+
+/** Chains that are compared with what they were at the last look. */
+const MAX_COMPARED = 16;
 
 /** How often a chain at fault has to read the same. */
 const READINGS = 3;
@@ -31,6 +35,10 @@ export class SplitChains {
   readonly #reader: SplitChainReader;
   readonly #net: NetCheck;
   readonly #frames: FrameCopier;
+  /** By place: index and print of the chain that was looked at last. */
+  readonly #lookedIndex: Int32Array;
+  readonly #lookedPrint: Int32Array;
+  readonly #settling = new Settling();
   /** Index of the next chain to look at. */
   #next = 0;
 
@@ -56,6 +64,8 @@ export class SplitChains {
     this.#usedRingWord = (ring.deviceOffset + 4) >>> 2;
     this.#availRingWord = (ring.driverOffset + 4) >>> 1;
     this.#chain = new ObservedChain(ring.size);
+    this.#lookedIndex = new Int32Array(ring.size).fill(-1);
+    this.#lookedPrint = new Int32Array(ring.size);
     this.#reader = new SplitChainReader(arena, memory, ring);
     this.#net = new NetCheck(arena, memory, ring);
     this.#frames = new FrameCopier(arena, memory, this.#net.headerBytes);
@@ -69,6 +79,8 @@ export class SplitChains {
 
   /** Looks at as many chains as a sample may: from where the last one ended, or under load the oldest and the newest. */
   look(interval: SplitInterval): void {
+    this.#compare(interval);
+    this.#settle(interval);
     const { used, avail } = interval;
     const { maxChains } = this.#limits;
     const known = Math.min((avail - used) & 0xffff, (avail - this.#entries.headsFrom) & 0xffff);
@@ -103,6 +115,8 @@ export class SplitChains {
       if (this.#chain.fault !== null) this.#confirm(index, head, interval);
       else if (this.#isAtRest(index, head, interval)) {
         this.#entries.writable[head] = this.#chain.writableBytes;
+        this.#lookedIndex[index & (size - 1)] = index;
+        this.#lookedPrint[index & (size - 1)] = this.#chain.print;
         if (this.#ring.direction === 'tx') this.#copyFrame(index, head, interval);
       } else {
         i = Math.max(i, this.#usedSince(from, count) - 1);
@@ -111,6 +125,39 @@ export class SplitChains {
       seen++;
     }
     return seen;
+  }
+
+  /** Chains that were looked at, and are outstanding since: they have to read as they did. */
+  #compare(interval: SplitInterval): void {
+    const { used, avail } = interval;
+    const mask = this.#ring.size - 1;
+    const known = Math.min((avail - used) & 0xffff, (avail - this.#entries.headsFrom) & 0xffff);
+    for (let left = Math.min(known, MAX_COMPARED), index = avail - known; left > 0; left--, index++) {
+      const at = index & mask;
+      const head = this.#entries.heads[at];
+      if (head > mask) continue;
+      this.#read(head);
+      const { print } = this.#chain;
+      const before = this.#lookedPrint[at];
+      // after an interval that is too long it may be another buffer's index
+      const isKnown = interval.isWrapless && this.#lookedIndex[at] === (index & 0xffff);
+      this.#lookedIndex[at] = this.#isAtRest(index, head, interval) ? index & 0xffff : -1;
+      this.#lookedPrint[at] = print;
+      if (!isKnown || print === before) continue;
+      if (this.#isOfferedAgain(index, head, avail)) continue;
+      if (!this.#isAtRest(index, head, interval) || !this.#isUnused(index, head, interval)) continue;
+      const text = `the chain at avail entry ${index & 0xffff}, head ${head}, was written again while outstanding`;
+      this.#findings.say('chain-changed', text);
+    }
+  }
+
+  /** True when a device without order has used the buffer already, and its head stands further ahead once more. */
+  #isOfferedAgain(index: number, head: number, avail: number): boolean {
+    const { heads } = this.#entries;
+    for (let left = ((avail - index) & 0xffff) - 1, at = index + 1; left > 0; left--, at++) {
+      if (heads[at & (this.#ring.size - 1)] === head) return true;
+    }
+    return false;
   }
 
   /** How many of the `count` buffers from index `from` on are used by now, when they are used in order. */
@@ -146,6 +193,7 @@ export class SplitChains {
     }
     if (fault === null || !this.#isAtRest(index, head, interval) || !this.#isUnused(index, head, interval)) {
       this.#findings.totals.unproven++;
+      if (fault !== null) this.#settling.add({ place: index, code: fault, print, sinceNs: interval.nowNs });
       return;
     }
     this.#findings.say(fault, `chain at avail entry ${index}, head ${head}: ${text}`);
@@ -157,7 +205,11 @@ export class SplitChains {
    * there because the same head was offered before is at that offer's place.
    */
   #isUnused(index: number, head: number, { avail }: SplitInterval): boolean {
-    if (this.#order.isRule || !this.#order.inOrder) return true;
+    return this.#order.isRule || !this.#order.inOrder || this.#isNotReported(index, head, avail);
+  }
+
+  /** The same, of any device that keeps no order by rule. */
+  #isNotReported(index: number, head: number, avail: number): boolean {
     const { size } = this.#ring;
     const now = Atomics.load(this.#u16, this.#usedIndexWord);
     const first = index + 1 - size;
@@ -168,6 +220,31 @@ export class SplitChains {
       if (!isThere) return false;
     }
     return true;
+  }
+
+  /**
+   * Faults of buffers that were not certainly outstanding: said when the device has rested all the time since, and the
+   * used ring does not show that the buffer was used before its turn.
+   */
+  #settle(interval: SplitInterval): void {
+    const { used, avail, lastUsed } = interval;
+    for (const suspicion of [...this.#settling.places]) {
+      const { place, code, print } = suspicion;
+      const ahead = (avail - place) & 0xffff;
+      const isKnown =
+        ahead <= ((avail - used) & 0xffff) && ahead <= ((avail - this.#entries.headsFrom) & 0xffff);
+      const head = this.#entries.heads[place & (this.#ring.size - 1)];
+      if (used === lastUsed && isKnown && head < this.#ring.size) {
+        this.#read(head);
+        if (this.#chain.fault === code && this.#chain.print === print) {
+          if (!this.#settling.isSettled(suspicion, interval.nowNs)) continue;
+          const isIt = !this.#isOfferedAgain(place, head, avail) && this.#isNotReported(place, head, avail);
+          if (isIt)
+            this.#findings.say(code, `chain at avail entry ${place}, head ${head}: ${this.#chain.text}`);
+        }
+      }
+      this.#settling.drop(suspicion);
+    }
   }
 
   #copyFrame(index: number, head: number, interval: SplitInterval): void {

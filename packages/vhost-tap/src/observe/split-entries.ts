@@ -13,6 +13,7 @@ export interface SplitInterval {
   avail: number;
   lastUsed: number;
   lastAvail: number;
+  nowNs: number;
   /** Few enough steps to look at each. */
   isSlow: boolean;
   /** Too short for an index to have come around. */

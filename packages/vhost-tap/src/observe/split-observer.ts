@@ -36,6 +36,7 @@ export class SplitObserver implements RingObserver {
     avail: 0,
     lastUsed: 0,
     lastAvail: 0,
+    nowNs: 0,
     isSlow: false,
     isWrapless: false,
   };
@@ -119,6 +120,7 @@ export class SplitObserver implements RingObserver {
     interval.avail = avail;
     interval.lastUsed = this.#lastUsed;
     interval.lastAvail = this.#lastAvail;
+    interval.nowNs = nowNs;
     interval.isSlow = sample.availSteps <= most && sample.usedSteps <= most;
     interval.isWrapless = fewerThan(INDICES - this.#size, nowNs - this.#lastNs);
     this.#entries.advance(interval);

@@ -26,7 +26,7 @@ describe('nothing is said about DPDK under load', () => {
     ),
   );
   it.each(cases)(
-    'virtio-user and net_vhost, %o',
+    'virtio-user and net_vhost, packed $packed, in_order $inOrder, guest $direction',
     async ({ packed, inOrder, direction }) => {
       const { peer, backend, queue } = MODES[direction];
       const [listen, connect, out] = ['tap', 'back', 'out'].map((name) => cleanup.path(name));
