@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** What a process holds at this moment. */
 export interface ProcessFacts {
-  /** As the kernel calls it: the first 15 characters of its program, usually. */
+  /** File name of its program; where that may not be asked, what the kernel calls it, 15 characters at most. */
   name: string;
   /** Open file descriptors. */
   descriptors: number;
@@ -23,12 +24,20 @@ export function processFacts(pid: number): ProcessFacts | undefined {
     if (maps === '') return undefined;
     const pages = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1];
     return {
-      name: readFileSync(`/proc/${pid}/comm`, 'utf8').trim(),
+      name: programName(pid),
       descriptors,
       mappings: maps.split('\n').length - 1,
       residentBytes: Number(pages) * PAGE_BYTES,
     };
   } catch {
     return undefined;
+  }
+}
+
+function programName(pid: number): string {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`));
+  } catch {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
   }
 }

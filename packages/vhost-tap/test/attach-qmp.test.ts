@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { closeAll, eventFd, startChild } from '@vhostlab/host';
+import { type Child, signalEvent, startChild } from '@vhostlab/host';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AttachOptions, attach } from '../src/index.ts';
 import { type Answers, FakeQmp } from './kit/fake-qmp.ts';
@@ -19,6 +19,22 @@ afterEach(async () => {
   qmp = undefined;
   ring.close();
 });
+
+/** A process that maps the first of these descriptors and keeps the others, as a back end does. */
+async function startMapper(fds: readonly number[]): Promise<Child> {
+  const program = `import { Fd, reserveArena } from '@vhostlab/host';
+    reserveArena(${ring.memoryBytes}).mapFile(0, new Fd(3, 'memory'), 0, ${ring.memoryBytes});
+    console.log('mapped');
+    setInterval(() => {}, 60_000);`;
+  let mapped: () => void;
+  const ready = new Promise<void>((resolve) => {
+    mapped = resolve;
+  });
+  const args = ['--input-type=module', '--eval', program];
+  const child = await startChild(process.execPath, args, { fds, onOutput: () => mapped() });
+  await Promise.race([ready, child.exited]);
+  return child;
+}
 
 /** What a QEMU says whose memory is this process's. */
 function answers(
@@ -76,15 +92,27 @@ describe('attach, to a QEMU', () => {
     });
   });
 
-  it('knows that no kick is pending when none is in any eventfd that two processes share', async () => {
-    const shared = eventFd();
-    const child = await startChild('sleep', ['60'], { fds: [shared.number] });
+  it('says nothing of a kick because of a process that has eventfds and not the memory', async () => {
+    const child = await startChild('sleep', ['60'], { fds: [ring.kick.number] });
     ring.put(13, 11);
-    // another process that has the eventfd and not the memory says nothing
-    expect((await look()).queues[0]?.verdict.kind).toBe('unclear');
+    const [queue] = (await look()).queues;
     child.kill('SIGKILL');
     await child.exited;
-    closeAll([shared]);
+    expect(queue?.second.kickPending).toBeNull();
+    expect(queue?.verdict.kind).toBe('unclear');
+  });
+
+  it('knows that no kick is pending when none is in any eventfd that processes with the memory share', async () => {
+    const child = await startMapper([ring.memory.number, ring.kick.number]);
+    ring.put(13, 11);
+    const quiet = await look();
+    signalEvent(ring.kick.number);
+    const signalled = await look();
+    child.kill('SIGKILL');
+    await child.exited;
+    expect(quiet.processes.map(({ pid }) => pid)).toContain(child.pid);
+    expect(quiet.queues[0]?.verdict).toMatchObject({ kind: 'lost kick', culprit: 'driver side' });
+    expect(signalled.queues[0]?.verdict).toMatchObject({ kind: 'unclear', culprit: null });
   });
 
   it('reads the formats and features that QEMU names', async () => {

@@ -40,7 +40,7 @@ export interface QueueReport extends QueueLook {
 /** A process that has the memory of the rings mapped. */
 export interface MemoryHolder {
   readonly pid: number;
-  /** As the kernel calls it, 15 characters at most. */
+  /** Of its program. */
   readonly name: string;
 }
 

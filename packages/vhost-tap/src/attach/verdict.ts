@@ -29,6 +29,9 @@ export interface Verdict {
 /** Descriptors that a Linux driver keeps free on a transmit queue: one frame of 17 fragments, and room. */
 const TX_RESERVE = 20;
 
+const UNSEEN =
+  "whether one is pending cannot be seen, because it is not known which eventfds are the queue's";
+
 /**
  * Says who owes the next move on one queue. Pure: everything it goes by is in `look`. What has changed between the two
  * looks is alive; blamed is only what stood still all the time between them.
@@ -72,7 +75,7 @@ function judgeKick(look: QueueLook, left: number): Verdict {
   const before = look.first.kickPending;
   const now = look.second.kickPending;
   if (before === null || now === null) {
-    const text = `${left} wait and a kick was due; whether one is pending cannot be seen`;
+    const text = `${left} wait and a kick was due; ${UNSEEN}`;
     return say(look, 'unclear', null, text);
   }
   if (before > 0 && now > 0) {
@@ -129,7 +132,7 @@ function judgeCall(look: QueueLook, why: string): Verdict {
   const before = look.first.callPending;
   const now = look.second.callPending;
   if (before === null || now === null) {
-    return say(look, 'unclear', null, `${why}, a call was due, and whether one is pending cannot be seen`);
+    return say(look, 'unclear', null, `${why} and a call was due; ${UNSEEN}`);
   }
   if (before > 0 && now > 0) {
     const text = `${why}, and nobody reads the call in its eventfd for the driver`;

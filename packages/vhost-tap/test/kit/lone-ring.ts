@@ -24,13 +24,13 @@ export class LoneRing {
   readonly memoryBytes = 1 << 16;
   readonly kick = eventFd();
   readonly call = eventFd();
-  readonly #memory = memfd('vhostlab-ring', this.memoryBytes);
+  readonly memory = memfd('vhostlab-ring', this.memoryBytes);
   readonly #arena = reserveArena(this.memoryBytes);
   readonly #u16: Uint16Array;
   readonly #lines: RecordLine[] = [];
 
   constructor() {
-    this.#arena.mapFile(0, this.#memory, 0, this.memoryBytes);
+    this.#arena.mapFile(0, this.memory, 0, this.memoryBytes);
     this.#u16 = new Uint16Array(this.#arena.buffer);
   }
 
@@ -54,7 +54,7 @@ export class LoneRing {
 
   /** Writes down what a tap sees when a driver starts this ring as transmitq 1, and `more`. */
   record(more: readonly RecordLine[] = [], features = VERSION_1): void {
-    const inode = Number(fdFacts(this.#memory).identity.split(':')[1]);
+    const inode = Number(fdFacts(this.memory).identity.split(':')[1]);
     const event = (fd: { number: number }): FdNote[] => [{ kind: 'eventfd', id: eventFdId(fd)! }];
     const ring = { kind: 'vring-fd', index: 1, noFd: false, reserved: 0n } as const;
     const areas = { desc: USER + BigInt(DESC), avail: USER + BigInt(AVAIL), used: USER + BigInt(USED) };
@@ -87,7 +87,7 @@ export class LoneRing {
 
   close(): void {
     this.#arena.release();
-    closeAll([this.#memory, this.kick, this.call]);
+    closeAll([this.memory, this.kick, this.call]);
     rmSync(this.folder, { recursive: true });
   }
 
