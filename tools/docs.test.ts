@@ -125,6 +125,18 @@ describe('README.md', () => {
   });
 });
 
+describe('docs/testbed.md', () => {
+  it('has a row for every command of lab and for no other', async () => {
+    const program = await createProgram({ out: () => undefined, err: () => undefined } as unknown as Io);
+    const group = program.commands.find((command) => command.name() === 'lab');
+    const rows = [...read('docs/testbed.md').matchAll(/^\| `vhostlab lab ([a-z]+)[ `]/gm)].map(
+      ([, name]) => name,
+    );
+    const names = group?.commands.map((command) => command.name()).filter((name) => name !== 'supervise');
+    expect([...new Set(rows)].toSorted()).toEqual(names?.toSorted());
+  });
+});
+
 describe('docs/vhost-user.md', () => {
   const page = read('docs/vhost-user.md');
 

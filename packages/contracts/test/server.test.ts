@@ -152,7 +152,9 @@ describe('addresses', () => {
     ['unix:relative/path', 'needs an absolute path'],
     [`unix:/${'x'.repeat(120)}`, 'is longer than 107 bytes'],
     ['unix:/no/such/folder/s.sock', 'does not exist; create it first'],
-    ['192.0.2.1:5000', 'is not one of this host'],
+    ['192.0.2.1:5000', 'is reached from other machines, which needs certificates; give --tls'],
+    ['0.0.0.0:0', 'is reached from other machines'],
+    ['[::]:0', 'is reached from other machines'],
   ])('refuses %s', async (listen, why) => {
     expect((await refusal(listen)).message).toContain(why);
   });

@@ -8,6 +8,13 @@ export { publishedSchemas } from './lab-file/published.ts';
 export { type GivenVariables, type LabDescription, loadLabFile, readLabFile } from './lab-file/read.ts';
 export type { LabNode, Placement, Topology } from './lab-file/topology.ts';
 export { builtInCompareLab, type CompareLab } from './lab-file/write.ts';
+export { describeActions, planActions, runKeyOf, scenariosOf } from './operate/actions.ts';
+export { applyTo, connectToLab, controlImplementation, stateOf } from './operate/control-service.ts';
+export { mermaidOf } from './operate/graph.ts';
+export { LABS_FOLDER, LabFolder, labNames, startOf, thisProcess } from './operate/lab-folder.ts';
+export type { LabEvent, LabState, NodeState, RunState, WantedLab } from './operate/state.ts';
+export { Supervisor, type SupervisorOptions } from './operate/supervisor.ts';
+export { newToken, TOKEN_FILE } from './operate/token.ts';
 export {
   compareReal,
   type RealComparison,
@@ -30,6 +37,8 @@ export {
   UsageError,
 } from './scenario/options.ts';
 export { type OpenLab, openEmbeddedLab } from './services/embedded.ts';
-export { openProcessLab, type ServiceCommand, ServiceLostError } from './services/processes.ts';
+export { openProcessLab } from './services/processes.ts';
 export { PLUGINS, ROLES, SERVICES } from './services/registry.ts';
 export { type HostedServices, hostServices, type Tracing } from './services/serve.ts';
+export { ServiceLostError } from './services/service-lost.ts';
+export type { ServiceCommand } from './services/service-process.ts';

@@ -16,46 +16,60 @@ export function register(program: Command, io: Io): void {
     .description('serve one of the four services over gRPC, with health and reflection, until SIGTERM')
     .addArgument(new Argument('<service>', 'which service').choices(ROLES))
     .requiredOption('--listen <address>', 'HOST:PORT, [IPV6]:PORT or unix:/path')
+    .option('--token-file <file>', 'secret of the lab: calls without it are refused')
+    .option('--tls <dir>', 'ca.crt, tls.crt and tls.key of this service, which TCP off loopback needs')
     .option('--exit-with-stdin', 'end when standard input ends (for a parent process)')
     .addHelpText('after', '\nExample:\n  vhostlab serve backend --listen unix:/tmp/backend.sock')
-    .action(async (role: (typeof ROLES)[number], options: { listen: string; exitWithStdin?: boolean }) => {
-      await serve(io, role, options.listen, options.exitWithStdin === true);
-    });
+    .action((role: (typeof ROLES)[number], flags: ServeFlags) => serve(io, role, flags));
 }
 
-async function serve(
-  io: Io,
-  role: (typeof ROLES)[number],
-  listen: string,
-  exitWithStdin: boolean,
-): Promise<void> {
-  const [{ AddressError, serveGrpc }, { hostServices }, { startTracing }] = await Promise.all([
-    import('@vhostlab/contracts'),
-    import('@vhostlab/lab'),
-    import('../tracing.ts'),
-  ]);
+interface ServeFlags {
+  listen: string;
+  tokenFile?: string;
+  tls?: string;
+  exitWithStdin?: boolean;
+}
+
+async function serve(io: Io, role: (typeof ROLES)[number], flags: ServeFlags): Promise<void> {
+  const { listen, tokenFile, tls } = flags;
+  const [{ AddressError, createGrpcTransport, loadSecurity, serveGrpc }, { hostServices }, { startTracing }] =
+    await Promise.all([import('@vhostlab/contracts'), import('@vhostlab/lab'), import('../tracing.ts')]);
   const instanceId = `${role}-${process.pid}`;
   const tracing = startTracing(role, instanceId, VERSION);
   const { logger } = tracing.telemetry;
   const stop = new AbortController();
+  const refuse = (error: unknown): unknown =>
+    error instanceof AddressError ? new OperatorError(`--listen: ${error.message}`) : error;
+  let security: ReturnType<typeof loadSecurity>;
+  try {
+    security = loadSecurity({
+      ...(tokenFile === undefined ? {} : { tokenFile }),
+      ...(tls === undefined ? {} : { tlsFolder: tls }),
+    });
+  } catch (error) {
+    await tracing.telemetry.shutdown();
+    throw error instanceof AddressError ? new OperatorError(error.message) : error;
+  }
   const hosted = hostServices([role], {
     instanceId,
     processId: process.pid,
     tracing,
     exit: () => stop.abort(),
+    connect: (address, peer) => createGrpcTransport(address, { security, serverName: peer }),
   });
   const server = await serveGrpc({
     listen,
     implementations: hosted.implementations,
+    security,
     onFault: (method, error) => logger.error({ method: method.name, err: error }, 'a call failed'),
   }).catch(async (error: unknown) => {
     await tracing.telemetry.shutdown();
-    throw error instanceof AddressError ? new OperatorError(`--listen: ${error.message}`) : error;
+    throw refuse(error);
   });
   io.out(`vhostlab ${role} listens on ${server.address}\n`);
   logger.info({ address: server.address }, 'listening');
   const signal = io.interruptible();
-  if (exitWithStdin) {
+  if (flags.exitWithStdin === true) {
     process.stdin.on('end', () => stop.abort()).on('error', () => stop.abort());
     process.stdin.resume();
   }

@@ -1,10 +1,9 @@
 import { ContractError, withSpan } from '@vhostlab/contracts';
 import { type CostProfile, compileCostProfile } from '@vhostlab/cost-profile';
 import type { BackendName, WorkloadName } from '@vhostlab/workload';
-import { runScenario, type ScenarioOutcome } from '../run/run-scenario.ts';
+import { type Lab, runScenario, type ScenarioInput, type ScenarioOutcome } from '../run/run-scenario.ts';
 import { buildScenario, type Capture, packetsOf } from '../scenario/build.ts';
 import { type CompareOptions, notApplicable, UsageError } from '../scenario/options.ts';
-import type { OpenLab } from '../services/embedded.ts';
 import type { Tracing } from '../services/serve.ts';
 import { type Result, resultOf } from './result.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -25,12 +24,17 @@ export interface Comparison {
 
 /** What a comparison runs on. */
 export interface CompareEnvironment {
-  lab: OpenLab;
+  lab: Lab;
   tracing: Tracing;
   profile: CostProfile;
   capture?: Capture;
   folder: RunFolder;
   signal?: AbortSignal;
+  /** Of the lab file; undefined as in the cost profile. */
+  wireLatencyNs?: number;
+  onJoined?: ScenarioInput['onJoined'];
+  /** A scenario has ended well. */
+  onResult?(result: Result): void;
   /** A scenario begins. */
   onScenario?(workload: WorkloadName, backend: BackendName, packets: number): void;
 }
@@ -60,11 +64,17 @@ export async function compare(options: CompareOptions, environment: CompareEnvir
               profileJson,
               profile: compiled,
               samplingStride: stride,
+              ...(environment.wireLatencyNs === undefined
+                ? {}
+                : { wireLatencyNs: environment.wireLatencyNs }),
+              ...(environment.onJoined === undefined ? {} : { onJoined: environment.onJoined }),
               ...(signal === undefined ? {} : { signal }),
             }),
           );
           outcomes.push(outcome);
-          results.push(resultOf(outcome, notApplicable(backend, options)));
+          const result = resultOf(outcome, notApplicable(backend, options));
+          results.push(result);
+          environment.onResult?.(result);
         }
       }
     });

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { type LogSection, mergeLog } from '@vhostlab/trace';
 import { UsageError } from '../scenario/options.ts';
+import { makeFolders } from './make-folder.ts';
 
 /** Where runs go when no folder is named. */
 export const RUNS_FOLDER = 'vhostlab-runs';
@@ -69,25 +70,10 @@ export class RunFolder {
   }
 }
 
-/** Makes a folder; false when it exists. */
-function makeOne(path: string): boolean {
-  try {
-    mkdirSync(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
 /** Makes a folder and those above it; false when it exists, whoever made it. Throws UsageError. */
 function makeFolder(path: string, named: string): boolean {
-  // one by one: below /proc, where nothing can be made, the recursive form of Node 24 never ends
-  const missing = [path];
-  for (let above = dirname(path); !existsSync(above); above = dirname(above)) missing.unshift(above);
   try {
-    for (const folder of missing.slice(0, -1)) makeOne(folder);
-    return makeOne(path);
+    return makeFolders(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`${named}: the run folder cannot be made (${code}); name another place with --out`);

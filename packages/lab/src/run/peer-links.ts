@@ -4,6 +4,7 @@ import {
   createGrpcTransport,
   linkV1,
   type MessageShape,
+  type Transport,
 } from '@vhostlab/contracts';
 
 type Incoming =
@@ -43,6 +44,7 @@ export interface ChannelTotals {
  * until the lab's grant says that it counts, so a stream never blocks.
  */
 export class PeerLinks {
+  readonly #connect: (address: string, peer: string) => Transport;
   readonly #runId: string;
   readonly #process: string;
   readonly #planSha256: Uint8Array;
@@ -56,7 +58,13 @@ export class PeerLinks {
   #fault: Error | undefined;
   #closed = false;
 
-  constructor(runId: string, process: string, planSha256: Uint8Array) {
+  constructor(
+    runId: string,
+    process: string,
+    planSha256: Uint8Array,
+    connect: (address: string, peer: string) => Transport = (address) => createGrpcTransport(address),
+  ) {
+    this.#connect = connect;
     this.#runId = runId;
     this.#process = process;
     this.#planSha256 = planSha256;
@@ -69,7 +77,7 @@ export class PeerLinks {
 
   /** Opens the stream to a neighbour; resolves when it has answered. */
   async dial(peer: string, address: string, timeoutMs: number): Promise<void> {
-    const transport = createGrpcTransport(address);
+    const transport = this.#connect(address, peer);
     const stream = createClient(linkV1.LinkService, transport).exchange({
       timeoutMs: Number.POSITIVE_INFINITY,
     });

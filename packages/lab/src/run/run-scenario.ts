@@ -19,7 +19,6 @@ import type { ProcessResults, Progress } from './process-runtime.ts';
 
 /** The services of a lab and the processes that they live in. */
 export interface Lab {
-  placement: 'embedded' | 'process';
   services: Record<Role, LifecycleClient>;
   processes: readonly ProcessHandle[];
   /** Aborted when a service was lost; its reason is the error to report. */
@@ -41,6 +40,10 @@ export interface ScenarioInput {
   copyMode?: boolean;
   /** Every channel end notes what it sends, for walks. */
   taps?: boolean;
+  /** Latency of the wire each way in nanoseconds, in place of the cost profile's. */
+  wireLatencyNs?: number;
+  /** Every process has met its neighbours: their names by the process's. */
+  onJoined?(neighbours: ReadonlyMap<string, readonly string[]>): void;
   signal?: AbortSignal;
 }
 
@@ -58,6 +61,8 @@ export interface ScenarioOutcome {
 
 /** Tidying up may not keep a failed run alive. */
 const TIDY_TIMEOUT_MS = 1000;
+/** How long neighbours may take to find each other. */
+const JOIN_TIMEOUT_MS = 10_000;
 const ROLES: readonly Role[] = ['guest', 'backend', 'switch', 'nic'];
 
 /** How long the end of a process may take to be noticed after its connections have broken. */
@@ -75,7 +80,8 @@ export async function runScenario(lab: Lab, input: ScenarioInput): Promise<Scena
   const created: Role[] = [];
   try {
     const plan = await createPlan(lab, input, id, created, call);
-    await prepare(lab, plan, input, id, call);
+    const joined = await prepare(lab, plan, input, id, call);
+    input.onJoined?.(joined);
     for (const role of ROLES) await lab.services[role].start(id, call);
     const { onProgress } = lab;
     const rounds = await coordinate(plan, lab.processes, {
@@ -150,7 +156,11 @@ async function createPlan(
     return value;
   };
   const latencyPs = (latency: LatencyClass, direction: 'ab' | 'ba'): number =>
-    Math.round(constant(`latency.${latency}.${direction}Ns`) * 1000);
+    Math.round(
+      (latency === 'wire' && input.wireLatencyNs !== undefined
+        ? input.wireLatencyNs
+        : constant(`latency.${latency}.${direction}Ns`)) * 1000,
+    );
   return assemble(components, latencyPs, {
     seed: input.config.seed,
     sampling: { stride: input.samplingStride },
@@ -166,7 +176,7 @@ async function prepare(
   input: ScenarioInput,
   id: string,
   call: CallOptions,
-): Promise<void> {
+): Promise<Map<string, string[]>> {
   const planJson = new TextEncoder().encode(JSON.stringify(plan));
   const seed = BigInt(plan.seed);
   await Promise.all(
@@ -177,7 +187,8 @@ async function prepare(
       ),
     ),
   );
-  if (lab.processes.length < 2) return;
+  const joined = new Map(lab.processes.map(({ name }): [string, string[]] => [name, []]));
+  if (lab.processes.length < 2) return joined;
   const processOf = new Map<string, ProcessHandle>();
   for (const process of lab.processes)
     for (const service of process.services) processOf.set(service, process);
@@ -185,13 +196,13 @@ async function prepare(
     plan.cores.map((core) => [core.id, processOf.get(core.service) as ProcessHandle]),
   );
   await Promise.all(
-    lab.processes.map((process) => {
+    lab.processes.map(async (process) => {
       const peers = lab.processes
         .filter((peer) => peer !== process)
         .map((peer) => ({
           name: peer.name,
           address: peer.address ?? '',
-          dial: process.name < peer.name,
+          dial: dials(process, peer),
           channels: plan.channels
             .filter(({ a, b }) => {
               const ends = [coreProcess.get(a.core), coreProcess.get(b.core)];
@@ -200,9 +211,17 @@ async function prepare(
             .map((channel) => channel.id),
         }))
         .filter(({ channels }) => channels.length > 0);
-      return process.runtime.connect({ peers, timeoutMs: 10_000 }, call);
+      const answer = await process.runtime.connect({ peers, timeoutMs: JOIN_TIMEOUT_MS }, call);
+      joined.set(process.name, answer.peers);
     }),
   );
+  return joined;
+}
+
+/** Which of two opens their stream: the one that cannot be called, else the first by name. */
+function dials(process: ProcessHandle, peer: ProcessHandle): boolean {
+  if (process.address === undefined || peer.address === undefined) return process.address === undefined;
+  return process.name < peer.name;
 }
 
 async function collect(

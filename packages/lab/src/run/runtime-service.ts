@@ -9,6 +9,7 @@ import {
   negotiate,
   type OwnHello,
   runtimeV1,
+  type Transport,
   toNumber,
   toUint64,
 } from '@vhostlab/contracts';
@@ -26,6 +27,8 @@ export interface RuntimeHost {
   exit(): void;
   /** Called now and then while the runtime works. */
   onProgress?(progress: Progress): void;
+  /** Connects to a neighbour; over gRPC without certificates unless said otherwise. */
+  connect?(address: string, peer: string): Transport;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -159,7 +162,7 @@ export class RuntimeServer {
       throw new ContractError('INVALID_ARGUMENT', (error as Error).message, { cause: error });
     }
     this.#process = process;
-    this.#links = new PeerLinks(request.runId, this.#name, process.planSha256);
+    this.#links = new PeerLinks(request.runId, this.#name, process.planSha256, this.#host.connect);
     const cores = process.plan.cores.filter(({ service }) => request.services.includes(service));
     return {
       cores: cores.map(({ id }) => id),

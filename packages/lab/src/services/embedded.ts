@@ -12,6 +12,7 @@ import { hostServices, type Tracing } from './serve.ts';
 
 /** A lab and the means to end it. */
 export interface OpenLab extends Lab {
+  placement: 'embedded' | 'process';
   /** Process ids of the services, by role. */
   pids?: Record<string, number>;
   /**

@@ -5,6 +5,7 @@ import {
   implementLifecycle,
   type MessageInitShape,
   type Role,
+  type Transport,
   toUint64,
 } from '@vhostlab/contracts';
 import type { CoreModule } from '@vhostlab/engine';
@@ -34,6 +35,8 @@ export function hostServices(
     tracing: Tracing;
     exit(): void;
     onProgress?(progress: Progress): void;
+    /** Connects to a neighbour; over gRPC without certificates unless said otherwise. */
+    connect?(address: string, peer: string): Transport;
   },
 ): HostedServices {
   const { instanceId, processId, tracing } = options;
@@ -51,6 +54,7 @@ export function hostServices(
     takeSpans: () => tracing.takeSpans(),
     exit: options.exit,
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.connect === undefined ? {} : { connect: options.connect }),
   });
   const implementations = roles.map((role) => {
     const program = componentProgram(SERVICES[role].definition, { instanceId, processId }, () =>

@@ -191,8 +191,8 @@ export const DownResponseSchema: GenMessage<DownResponse> = /*@__PURE__*/
  */
 export const LabService: GenService<{
   /**
-   * Makes the lab what a lab file says: what differs is stopped, started and run again. Answers before that is done;
-   * FAILED_PRECONDITION while another change is under way.
+   * Makes the lab what a lab file says: what differs is stopped, started and run again. Answers when it is ready;
+   * FAILED_PRECONDITION while another change is under way, ABORTED with the reason when the lab has failed of it.
    *
    * @generated from rpc vhostlab.lab.v1.LabService.Apply
    */

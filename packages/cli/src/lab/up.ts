@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LabFolder, LabState, WantedLab } from '@vhostlab/lab';
+import type { Command } from 'commander';
+import { OperatorError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import { addLabsOption, addVarOption, type LabFlags, readWanted } from '../lab-options.ts';
+import { renderLab } from '../lab-table.ts';
+import { supervise } from '../supervise.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/vhostlab.mjs', import.meta.url));
+const POLL_MS = 15;
+
+export const examples = [
+  [
+    'vhostlab lab up examples/pvp.lab.yaml --var packets=2000',
+    'bring a lab up, or to what its file says now',
+  ],
+] as const;
+
+interface UpFlags extends LabFlags {
+  dryRun?: boolean;
+  wait?: boolean;
+  foreground?: boolean;
+  security?: string;
+}
+
+/** Adds `vhostlab lab up`. */
+export function register(group: Command, io: Io): void {
+  const command = group
+    .command('up')
+    .description('bring a lab up, or a lab that is up to what its file says now; ends when it is ready')
+    .argument('<file>', 'lab file')
+    .option('--dry-run', 'print what would be done and do nothing')
+    .option('--wait', 'end when everything has been run, and print what came of it')
+    .option('--foreground', 'stay, and be the lab: end it with SIGINT or SIGTERM')
+    .option(
+      '--security <dir>',
+      'token and certificates of vhostlab lab certs, for services at TCP addresses',
+    );
+  addLabsOption(addVarOption(command)).action((file: string, flags: UpFlags) => up(io, file, flags));
+}
+
+async function up(io: Io, file: string, flags: UpFlags): Promise<void> {
+  const [lab, wanted] = await Promise.all([import('@vhostlab/lab'), readWanted(file, flags)]);
+  const folder = new lab.LabFolder(flags.labs, wanted.description.name);
+  const present = folder.owner() === undefined ? undefined : folder.readState();
+  if (flags.dryRun === true) {
+    const actions =
+      present === undefined
+        ? lab.describeActions(
+            lab.planActions({ services: new Map(), runKey: undefined, isRunning: false }, wanted),
+            wanted,
+          )
+        : await lab.applyTo(present, wanted, true);
+    io.out(actions.length === 0 ? 'nothing to do\n' : `${actions.join('\n')}\n`);
+    return;
+  }
+  if (present !== undefined) {
+    const actions = await lab.applyTo(present, wanted, false);
+    io.out(actions.length === 0 ? `lab ${folder.name} is up, nothing to do\n` : `${actions.join('\n')}\n`);
+  } else if (flags.foreground === true) {
+    await supervise(io, wanted, flags.labs, flags.security, () =>
+      io.out(`lab ${folder.name} is up, ready after ${folder.readState()?.ready_after_ms} ms\n`),
+    );
+    return;
+  } else {
+    const state = await startSupervisor(folder, wanted, flags.security);
+    io.out(`lab ${folder.name} is up, ready after ${state.ready_after_ms} ms\n`);
+  }
+  if (flags.wait === true) await waitForRuns(io, folder);
+}
+
+/** Starts the lab's own process and resolves when the lab is ready. Throws what kept it from that. */
+async function startSupervisor(
+  folder: LabFolder,
+  wanted: WantedLab,
+  security: string | undefined,
+): Promise<LabState> {
+  folder.make();
+  const wantedFile = `wanted-${process.pid}.json`;
+  folder.replace(wantedFile, JSON.stringify(wanted));
+  const logFile = folder.file('lab.log');
+  const log = openSync(logFile, 'a', 0o600);
+  const from = statSync(logFile).size;
+  const child = spawn(
+    process.execPath,
+    [
+      BIN,
+      'lab',
+      'supervise',
+      folder.path,
+      wantedFile,
+      ...(security === undefined ? [] : ['--security', security]),
+    ],
+    { stdio: ['ignore', log, log], detached: true },
+  );
+  closeSync(log);
+  let status: number | undefined;
+  child.on('exit', (code) => {
+    status = code ?? 1;
+  });
+  child.on('error', () => {
+    status = 1;
+  });
+  for (;;) {
+    const state = folder.readState();
+    if (state !== undefined && state.supervisor === child.pid && state.ready) {
+      child.unref();
+      return state;
+    }
+    if (status !== undefined) {
+      const said = readFileSync(logFile).subarray(from).toString().trim().split('\n').at(-1) ?? '';
+      const message = said.replace(/^vhostlab: /, '') || `the lab's process ended with status ${status}`;
+      throw Object.assign(new OperatorError(message), { exitCode: status === 0 ? 1 : status });
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Resolves when the lab has run everything, and prints it; throws what ended it before. */
+async function waitForRuns(io: Io, folder: LabFolder): Promise<void> {
+  const lab = await import('@vhostlab/lab');
+  const progress = io.progress();
+  const signal = io.interruptible();
+  for (;;) {
+    const { state } = lab.stateOf(folder);
+    if (state.phase === 'complete') {
+      progress.done();
+      io.out(renderLab(state));
+      return;
+    }
+    if (state.phase === 'failed' || state.phase === 'ended') {
+      progress.done();
+      throw new lab.ServiceLostError(state.error ?? `lab ${state.name} was ended`);
+    }
+    const run = state.runs.find((candidate) => candidate.state === 'running');
+    if (run !== undefined) progress.update(`${run.name}: ${run.delivered} of ${run.packets}`);
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS * 4));
+  }
+}

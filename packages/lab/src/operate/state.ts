@@ -1,0 +1,94 @@
+import type { Role } from '@vhostlab/contracts';
+import type { Result } from '../compare/result.ts';
+import type { LabDescription } from '../lab-file/read.ts';
+import type { NodeKind } from '../lab-file/topology-schema.ts';
+
+/** What a lab shall be: a lab file, read. */
+export interface WantedLab {
+  /** Absolute path of the file. */
+  file: string;
+  /** Its text, and the variables that were given. */
+  text: string;
+  vars: Record<string, string>;
+  description: LabDescription;
+}
+
+/** Where a lab stands. `failed` and `ended` are the end. */
+export type LabPhase = 'starting' | 'running' | 'complete' | 'failed' | 'ended';
+
+/** Where a service stands: `ready` when it has met all its neighbours. */
+export type ServiceState = 'starting' | 'listening' | 'greeted' | 'ready' | 'stalled' | 'lost' | 'ended';
+
+/** A node of a lab that is up. */
+export interface NodeState {
+  name: string;
+  kind: NodeKind;
+  service: Role;
+  placement: string;
+  address: string;
+  pid?: number;
+  container?: string;
+  state: ServiceState;
+  /** Processes that it has met. */
+  neighbours: string[];
+}
+
+/** One workload over one back end. */
+export interface RunState {
+  name: string;
+  state: 'waiting' | 'running' | 'complete' | 'failed';
+  packets: number;
+  delivered: number;
+  dropped?: number;
+  frames_sha256?: string;
+  throughput_mpps?: number;
+  p50_us?: number;
+}
+
+/** What `inspect -f json` prints. */
+export interface LabState {
+  schema: 1;
+  name: string;
+  file: string;
+  folder: string;
+  phase: LabPhase;
+  /** All services have met their neighbours. */
+  ready: boolean;
+  supervisor: number;
+  /** Where commands of other processes reach the supervisor. */
+  control: string;
+  started_at: string;
+  /** Milliseconds from the start of the supervisor to readiness. */
+  ready_after_ms?: number;
+  nodes: NodeState[];
+  links: (readonly [string, string])[];
+  runs: RunState[];
+  /** Folder of the last run. */
+  run_folder?: string;
+  event_log_sha256?: string;
+  error?: string;
+}
+
+/** Something that happened to a lab. */
+export interface LabEvent {
+  number: number;
+  at: string;
+  kind: 'lab' | 'service' | 'run' | 'action';
+  /** Lab, service or run. */
+  name: string;
+  what: string;
+  detail?: string;
+}
+
+/** The part of a comparison's row that the state shows. */
+export function finished(run: RunState, result: Result): RunState {
+  return {
+    ...run,
+    state: 'complete',
+    delivered: result.frames.delivered,
+    dropped: result.frames.dropped,
+    frames_sha256: result.frames_sha256,
+    throughput_mpps: result.throughput_mpps,
+    p50_us: result.latency_us.p50,
+  };
+}
