@@ -99,12 +99,18 @@ class DriverFrontend implements Frontend {
   /** Takes the first back end; then goes on by itself. */
   async begin(): Promise<void> {
     const { socketPath, server, onEvent, connectTimeoutMs } = this.#settings;
+    // whoever connects is served at once
+    if (server) await this.#startThreads();
     this.#link = server
       ? listenForBackends(socketPath, this.#reactor, onEvent)
       : connectToBackends(socketPath, this.#reactor);
     await this.#take(connectTimeoutMs);
     this.#startMs = monotonicMs();
     this.#following = this.#follow();
+  }
+
+  async #startThreads(): Promise<void> {
+    await this.#guest.start((pool) => this.#listenTo(pool));
   }
 
   /** Takes the next back end: agrees with it, hands it memory and rings. False: the link was closed meanwhile. */
@@ -161,7 +167,8 @@ class DriverFrontend implements Frontend {
     const agreement = agreementOf(features);
     const guest = this.#guest;
     if (this.#features === undefined) {
-      await guest.configure(agreement, (pool) => this.#listenTo(pool));
+      if (guest.pool === undefined) await this.#startThreads();
+      await guest.configure(agreement);
       return guest.startBases();
     }
     if (guest.pool === undefined) return guest.startBases();

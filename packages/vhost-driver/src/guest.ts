@@ -16,7 +16,7 @@ export class Guest {
   readonly memory: GuestMemory;
   readonly rings: readonly QueuePlan[];
   readonly counters: SharedArrayBuffer;
-  /** Undefined before `configure`, and for workload `raw`. */
+  /** Undefined before `start`, and for workload `raw`. */
   pool: WorkerPool | undefined;
   readonly #settings: Settings;
   readonly #pairs: readonly PairPlan[];
@@ -45,8 +45,8 @@ export class Guest {
     }
   }
 
-  /** Starts the threads and lets them make rings and apps; `listen` is called before. Once. */
-  async configure(agreement: Agreement, listen: (pool: WorkerPool) => void): Promise<void> {
+  /** Starts the threads, which takes longer than all that a back end is told; resolves when they obey. Once. */
+  async start(listen: (pool: WorkerPool) => void): Promise<void> {
     const settings = this.#settings;
     if (settings.workload.kind === 'raw') return;
     const scratch = scratchBytes(settings);
@@ -68,7 +68,12 @@ export class Guest {
       Array.from({ length: settings.workers }, () => this.memory.allocScratch(scratch)),
     );
     listen(this.pool);
-    await this.pool.configure(agreement);
+    await this.pool.isSound();
+  }
+
+  /** Lets the threads make rings and apps. Once. */
+  async configure(agreement: Agreement): Promise<void> {
+    await this.pool?.configure(agreement);
   }
 
   /** Bases of rings that were never used. */
