@@ -6,7 +6,10 @@ import type { ThreadCommand, ThreadData, ThreadReply } from './thread.ts';
 export interface ThreadInbox {
   /** What the thread was started with. */
   readonly data: unknown;
-  /** Descriptor that is readable when commands wait; belongs to the other side. */
+  /**
+   * Descriptor that is readable when commands wait; belongs to the other side. Who waits for it reads it (`drainEvent`)
+   * when it is ready, whatever `serve` finds then: a command may be served before its signal comes.
+   */
   readonly wakeNumber: number;
   /**
    * Runs `handle` for each command that waits, in order, and sends back what it returns; one that throws answers its
