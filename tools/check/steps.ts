@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { breakingErrors } from './breaking.ts';
 import { messageErrors } from './commit-message.ts';
 import { cycleErrors } from './cycles.ts';
 import { determinismErrors, directionErrors } from './direction.ts';
@@ -58,6 +59,10 @@ export function workspaceSteps(root: string): Step[] {
       run: () => findings(root, process.execPath, ['tools/gen/run.ts', '--check']),
     }),
     whenPresent(root, 'buf.yaml', program(root, 'buf-lint', 'buf', ['lint'])),
+    whenPresent(root, 'buf.yaml', {
+      name: 'buf-breaking',
+      run: async () => ({ errors: await breakingErrors(root) }),
+    }),
     whenPresent(root, '.git', {
       name: 'commit-message',
       run: async () => {
