@@ -82,8 +82,12 @@ export class MutantRing {
   /** The next frame of a transmit queue, its buffer given back; null: there is none. */
   take(): Uint8Array | null {
     if (this.#queue.pop(this.#batch, 1) === 0) return null;
-    const { offset, length, segmentCount, slot } = this.#batch;
+    const { offset, length, segmentCount, slot, status } = this.#batch;
     const parts: number[] = [];
+    if (status[0] !== 0) {
+      this.#use(slot[0]!, 0);
+      return new Uint8Array();
+    }
     for (let i = 0; i < segmentCount[0]!; i++) {
       parts.push(...this.#arena.u8.subarray(offset[i], offset[i]! + length[i]!));
     }
@@ -98,7 +102,11 @@ export class MutantRing {
     const isFaulty = this.#options.fault === 'num-buffers' && ++this.#received % 4 === 0;
     image[10] = isFaulty ? 77 : 1;
     image.set(frame, HEADER_BYTES);
-    const { offset, length, segmentCount, slot } = this.#batch;
+    const { offset, length, segmentCount, slot, status, writableBytes } = this.#batch;
+    if (status[0] !== 0 || writableBytes[0]! < image.length) {
+      this.#use(slot[0]!, 0);
+      return;
+    }
     let at = 0;
     for (let i = 0; i < segmentCount[0]! && at < image.length; i++) {
       const part = image.subarray(at, at + length[i]!);
