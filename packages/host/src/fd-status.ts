@@ -85,12 +85,27 @@ export interface ProcessMapping {
 
 /** Mappings of a process by address; undefined when it has ended or belongs to somebody else. */
 export function processMappings(pid: number): ProcessMapping[] | undefined {
-  let text: string;
+  const text = mapsText(pid);
+  return text === undefined ? undefined : parseMaps(text);
+}
+
+/** True when a process has mapped some file of these inodes, so that others see what it writes there. */
+export function sharesFile(pid: number, inodes: ReadonlySet<number>): boolean {
+  const text = mapsText(pid);
+  // a process has thousands of mappings, and nearly every one has none of these
+  if (text === undefined || ![...inodes].some((inode) => text.includes(` ${inode} `))) return false;
+  return parseMaps(text).some(({ inode, permissions }) => inodes.has(inode) && permissions.endsWith('s'));
+}
+
+function mapsText(pid: number): string | undefined {
   try {
-    text = readFileSync(`/proc/${pid}/maps`, 'latin1');
+    return readFileSync(`/proc/${pid}/maps`, 'latin1');
   } catch {
     return undefined;
   }
+}
+
+function parseMaps(text: string): ProcessMapping[] {
   const line = /^([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+) (\d+)[ \t]*(.*)$/gm;
   return [...text.matchAll(line)].map(([, start, end, permissions, offset, device, inode, path]) => ({
     start: Number.parseInt(start!, 16),

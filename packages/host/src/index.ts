@@ -14,6 +14,7 @@ export {
   processDescriptors,
   processIds,
   processMappings,
+  sharesFile,
 } from './fd-status.ts';
 export { createFile, readFileBytes } from './file.ts';
 export { errnoName, HostError } from './host-error.ts';

@@ -12,6 +12,7 @@ import {
   processMappings,
   reserveArena,
   setNonBlocking,
+  sharesFile,
   signalEvent,
 } from '../src/index.ts';
 
@@ -52,7 +53,10 @@ describe('descriptors and mappings of a process', () => {
       fileOffset: 4096,
       path: '/memfd:vhostlab-seen (deleted)',
     });
+    expect(sharesFile(process.pid, new Set([mapping.inode]))).toBe(true);
+    expect(sharesFile(process.pid, new Set([mapping.inode + 1_000_000]))).toBe(false);
     arena.release();
+    expect(sharesFile(process.pid, new Set([mapping.inode]))).toBe(false);
     event.close();
     file.close();
     expect(processDescriptor(process.pid, event.number)?.target).not.toBe('anon_inode:[eventfd]');
@@ -61,5 +65,6 @@ describe('descriptors and mappings of a process', () => {
   it('has nothing to say about a process that is not there', () => {
     expect(processDescriptors(2 ** 22)).toBeUndefined();
     expect(processMappings(2 ** 22)).toBeUndefined();
+    expect(sharesFile(2 ** 22, new Set([1]))).toBe(false);
   });
 });

@@ -4,6 +4,12 @@ import { type AttachOptions, attach } from '../src/index.ts';
 import type { RecordLine } from '../src/record/record-lines.ts';
 import { LoneRing } from './kit/lone-ring.ts';
 
+const VERSION_1 = 1n << 32n;
+const RING_PACKED = 1n << 34n;
+const EVENT_IDX = 1n << 29n;
+/** Wrap counter 1 in a packed event word. */
+const LAP_1 = 0x8000;
+
 let ring: LoneRing;
 
 beforeEach(() => {
@@ -64,6 +70,25 @@ describe('attach, to a process whose rings a tap has recorded', () => {
     ring.put(13, 11, 1);
     const [queue] = (await look()).queues;
     expect(queue?.verdict).toMatchObject({ kind: 'back end asleep with work', culprit: 'back end' });
+  });
+
+  it.each<[string, readonly [number, number], string]>([
+    ['wants kicks', [0, 0], 'lost kick'],
+    ['wants none', [0, 1], 'back end asleep with work'],
+    ['wants one at a place that was passed', [4 | LAP_1, 2], 'lost kick'],
+    ['wants one at a place that is ahead', [6 | LAP_1, 2], 'back end asleep with work'],
+    ['wants one at that place of the other lap', [4, 2], 'back end asleep with work'],
+  ])('reads a packed ring whose device %s', async (_what, device, kind) => {
+    ring.record([], VERSION_1 | RING_PACKED | EVENT_IDX);
+    ring.putPacked(5, 3, device);
+    const [queue] = (await look()).queues;
+    expect(queue).toMatchObject({
+      format: 'packed',
+      waiting: 2,
+      second: { avail: 5, used: 3 },
+      verdict: { kind },
+    });
+    expect(queue?.verdict.text).toMatch(/^vq1 avail 5:1 used 3:1: 2 wait, /);
   });
 
   it('counts the eventfd that a tap has put in between too, and says so when it cannot', async () => {

@@ -1,4 +1,4 @@
-import { processDescriptors, processIds, processMappings } from '@vhostlab/host';
+import { processDescriptors, processIds, sharesFile } from '@vhostlab/host';
 import type { EventIds } from './queue-source.ts';
 
 const EVENTFD = 'anon_inode:[eventfd]';
@@ -19,9 +19,7 @@ export interface EventCount {
 
 /** Every process that has some of these files mapped: front end, back end, and taps between them. */
 export function memoryHolders(inodes: ReadonlySet<number>): number[] {
-  return processIds().filter((pid) =>
-    processMappings(pid)?.some(({ inode, permissions }) => inodes.has(inode) && permissions.endsWith('s')),
-  );
+  return processIds().filter((pid) => sharesFile(pid, inodes));
 }
 
 /** Eventfds of some processes as `/proc` shows them, by identity. Reads none of them, so that every signal stays. */

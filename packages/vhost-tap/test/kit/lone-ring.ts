@@ -14,6 +14,8 @@ import type { FdNote, RecordLine } from '../../src/record/record-lines.ts';
 
 const USER = 0x7f00_0000_0000n;
 const VERSION_1 = 1n << 32n;
+const PACKED_AVAIL = 1 << 7;
+const PACKED_USED = 1 << 15;
 /** Offsets in the memory. */
 const [DESC, AVAIL, USED] = [4096, 8192, 12288];
 
@@ -50,6 +52,18 @@ export class LoneRing {
     this.#u16[(AVAIL + 2) >>> 1] = avail;
     this.#u16[(USED + 2) >>> 1] = used;
     this.#u16[USED >>> 1] = deviceFlags;
+  }
+
+  /**
+   * The same memory as a packed ring in its first lap: descriptors before `used` are used, those up to `avail` available.
+   * `device`: event word (offset, wrap counter in bit 15) and flags of the device.
+   */
+  putPacked(avail: number, used: number, device: readonly [offWrap: number, flags: number]): void {
+    for (let slot = 0; slot < this.size; slot++) {
+      const flags = slot < used ? PACKED_AVAIL | PACKED_USED : slot < avail ? PACKED_AVAIL : 0;
+      this.#u16[(DESC + 16 * slot + 14) >>> 1] = flags;
+    }
+    this.#u16.set(device, USED >>> 1);
   }
 
   /** Writes down what a tap sees when a driver starts this ring as transmitq 1, and `more`. */
