@@ -10,10 +10,10 @@ describe('nothing is said about correct peers over millions of buffers', () => {
         chains: false,
         features: options.features.filter((name) => name !== 'INDIRECT_DESC'),
       };
-      const all = await observeConcurrently(options, 1000, 0);
-      const sometimes = await observeConcurrently(plain, 2000, 1);
+      const all = await observeConcurrently(options, 1000, 0, 100_000);
+      const sometimes = await observeConcurrently(plain, 2000, 1, 400_000);
       expect([...all.found, ...sometimes.found]).toEqual([]);
-      expect(all.done + sometimes.done).toBeGreaterThan(500_000);
+      expect(all.done + sometimes.done).toBeGreaterThanOrEqual(500_000);
     },
   );
 });

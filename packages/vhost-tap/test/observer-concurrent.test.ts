@@ -8,7 +8,7 @@ describe('nothing is said about correct peers that run on another processor', ()
       .filter((_, at) => at % 3 !== 1)
       .map((each) => [trafficName(each), each] as const),
   )('%s', async (_name, options) => {
-    const { found, totals, done } = await observeConcurrently(options, 60, 0);
+    const { found, totals, done } = await observeConcurrently(options, 60, 0, 101);
     expect(found).toEqual([]);
     expect(done).toBeGreaterThan(100);
     expect(totals.samples).toBeGreaterThan(10);

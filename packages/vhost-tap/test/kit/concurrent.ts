@@ -24,15 +24,16 @@ export interface Concurrent {
 
 /**
  * Driver and device run in a thread of their own as fast as they can, while this one looks at their ring. `everyMs`: time
- * between looks; 0: all the time.
+ * between looks; 0: all the time. Goes on for `durationMs`, and until `least` buffers went through.
  */
 export async function observeConcurrently(
   options: TrafficOptions,
   durationMs: number,
   everyMs: number,
+  least = 0,
 ): Promise<Concurrent> {
   const buffer = new SharedArrayBuffer(ARENA_BYTES);
-  const stop = new SharedArrayBuffer(4);
+  const stop = new SharedArrayBuffer(8);
   const arena = new Arena(buffer);
   let frames = 0;
   const sink: FrameSink = { frame: () => void frames++ };
@@ -45,12 +46,15 @@ export async function observeConcurrently(
   });
   await once(worker, 'message');
   const end = nowNs() + durationMs * 1e6;
+  const flag = new Int32Array(stop);
+  const isOver = (now: number) =>
+    now >= end && observer.totals.samples >= MIN_SAMPLES && Atomics.load(flag, 1) >= least;
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let now = nowNs(); now < end || observer.totals.samples < MIN_SAMPLES; now = nowNs()) {
+  for (let now = nowNs(); !isOver(now); now = nowNs()) {
     found.push(...observer.sample(now).violations);
     if (everyMs > 0) Atomics.wait(pause, 0, 0, everyMs);
   }
-  Atomics.store(new Int32Array(stop), 0, 1);
+  Atomics.store(flag, 0, 1);
   const [{ done }] = (await once(worker, 'message')) as [{ done: number }];
   await worker.terminate();
   return { found, totals: observer.totals, done, frames };
