@@ -85,10 +85,10 @@ export class DriverRing {
   /**
    * Publishes the used entries as a careless device does, one byte after the other. `between` lets the driver look.
    */
-  publishTorn(between: () => void): void {
+  async publishTorn(between: () => Promise<void>): Promise<void> {
     const at = this.setup.areas.device + 2;
     this.#u8[at] = this.#next & 0xff;
-    between();
+    await between();
     this.#u8[at + 1] = this.#next >>> 8;
   }
 

@@ -45,6 +45,8 @@ export class Rig {
   readonly #hasStatus: boolean;
   #next = FIRST_BUFFER;
   #told = '';
+  /** Guest-physical addresses of good receive buffers, by ring and id. */
+  readonly #received = new Map<RawQueue, Map<number, number>>();
 
   /** `events`: makes an eventfd that lives as long as the check. */
   constructor(link: FrontLink, memory: GuestMemory, options: RigOptions, limits: Limits, event: () => Fd) {
@@ -74,10 +76,25 @@ export class Rig {
 
   /** Offers good buffers in a receive queue. */
   fillRx(pair: number, count = RX_BUFFERS): void {
-    for (let i = 0; i < count; i++) {
-      this.rx(pair).offer([
-        { address: this.allocate(RX_BUFFER_BYTES), bytes: RX_BUFFER_BYTES, writable: true },
-      ]);
+    for (let i = 0; i < count; i++) this.#offerRx(this.rx(pair), this.allocate(RX_BUFFER_BYTES));
+  }
+
+  #offerRx(queue: RawQueue, address: number): void {
+    const id = queue.offer([{ address, bytes: RX_BUFFER_BYTES, writable: true }]);
+    let addresses = this.#received.get(queue);
+    if (addresses === undefined) this.#received.set(queue, (addresses = new Map()));
+    addresses.set(id, address);
+  }
+
+  /** Offers used receive buffers again: a back end may wait for room before it takes more frames to send back. */
+  #restock(): void {
+    for (const [queue, addresses] of this.#received) {
+      const used = queue.collect();
+      for (const { id } of used) {
+        const address = addresses.get(id);
+        if (address !== undefined) this.#offerRx(queue, address);
+      }
+      if (used.length > 0) queue.kick();
     }
   }
 
@@ -155,6 +172,7 @@ export class Rig {
    */
   change<T>(write: () => T): T {
     this.#judgeMemory();
+    this.#restock();
     const result = write();
     this.memory.remember();
     return result;

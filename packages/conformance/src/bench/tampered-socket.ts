@@ -1,7 +1,10 @@
 import type { Fd, MessageSocket, Received, SocketListener } from '@vhostlab/vhost-user';
 
 /** What goes out instead of a reply; null: nothing does, `close`: the connection ends. */
-export type Tampered = { readonly bytes: Uint8Array; readonly fds?: readonly Fd[] } | null | 'close';
+export type Tampered =
+  | { readonly bytes: Uint8Array; readonly fds?: readonly Fd[]; readonly thenClose?: boolean }
+  | null
+  | 'close';
 
 /** Changes replies on their way out, each given whole with the number of its request. */
 export type Tamper = (request: number, bytes: Uint8Array, fds: readonly Fd[]) => Tampered;
@@ -25,6 +28,10 @@ export class TamperedSocket implements MessageSocket {
     }
     if (tampered === null) return bytes.length;
     const sent = this.#inner.send(tampered.bytes, tampered.fds ?? []);
+    if (tampered.thenClose === true) {
+      this.#inner.close();
+      return 'closed';
+    }
     // few and short as they are, replies go out whole or not at all
     return typeof sent === 'number' ? bytes.length : sent;
   }

@@ -70,7 +70,7 @@ const BAD: readonly BadReply[] = [
   {
     name: 'truncated',
     title: 'half a header, then the end',
-    change: (bytes) => ({ bytes: bytes.slice(0, 6) }),
+    change: (bytes) => ({ bytes: bytes.slice(0, 6), thenClose: true }),
   },
   { name: 'closed', title: 'the connection closed instead of a reply', change: () => 'close' },
 ];

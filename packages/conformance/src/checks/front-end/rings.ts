@@ -185,7 +185,10 @@ export const FRONT_END_RINGS: readonly FrontEndCheck[] = [
         const waiting = Math.min(ring.waiting, ring.size);
         for (let i = 0; i < waiting; i++) ring.write(ring.head(), 0);
         if (waiting > 0) {
-          ring.publishTorn(() => ring.call());
+          await ring.publishTorn(() => {
+            ring.call();
+            return bench.breathe();
+          });
           ring.call();
           used += waiting;
         }
