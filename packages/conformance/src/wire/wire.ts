@@ -83,9 +83,13 @@ export class Wire {
 
   /** The next message within `timeoutMs`; `silent` when none came. */
   async next(timeoutMs: number): Promise<Arrival> {
-    if (this.#waiting.length === 0 && this.#end === null) {
+    const end = monotonicMs() + timeoutMs;
+    // part of a message wakes too
+    while (this.#waiting.length === 0 && this.#end === null) {
+      const leftMs = end - monotonicMs();
+      if (leftMs <= 0) break;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
+        const timer = setTimeout(resolve, leftMs);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

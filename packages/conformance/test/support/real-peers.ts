@@ -16,18 +16,22 @@ import { ProcessControl } from './process-control.ts';
 export interface RealPeer {
   readonly name: 'net-vhost' | 'qemu-storage-daemon';
   readonly isNetwork: boolean;
+  /** `each`: one bad input leaves it in a state that the next ones would see. */
+  readonly restart: 'each' | 'ended';
   readonly start: (socketPath: string) => Promise<PeerProcess>;
 }
 
 export const NET_VHOST: RealPeer = {
   name: 'net-vhost',
   isNetwork: true,
+  restart: 'ended',
   start: async (socketPath) => (await netVhost({ socketPath, mode: 'macswap', queues: 2 })).process,
 };
 
 export const STORAGE_DAEMON: RealPeer = {
   name: 'qemu-storage-daemon',
   isNetwork: false,
+  restart: 'each',
   start: (socketPath) => storageDaemon({ socketPath }),
 };
 
@@ -42,7 +46,7 @@ export function knownOf({ name }: RealPeer): readonly Expectation[] {
 
 /** Runs checks against it; it is started anew when it has died. */
 export async function runReal(
-  { isNetwork, start }: RealPeer,
+  { isNetwork, restart, start }: RealPeer,
   checks: readonly CheckInfo[],
   expectations: readonly Expectation[],
 ): Promise<Report> {
@@ -53,7 +57,7 @@ export async function runReal(
       role: 'back end',
       socketPath,
       control: new ProcessControl(() => start(socketPath)),
-      restart: 'ended',
+      restart,
       repeats: 64,
       isNetwork,
       expectations,
