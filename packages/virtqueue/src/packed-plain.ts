@@ -61,7 +61,7 @@ export class PackedPlain implements PlainRing {
     burst.visible = 0;
     const limit = Math.min(max, burst.capacity, this.#size);
     if (limit === 0 || !this.#device.hasAvailable() || !this.#device.isLevel) return 0;
-    if (this.#waited < this.#patience && !this.#isThere(limit - 1)) {
+    if (this.#waited < this.#patience && this.#availableWord(limit - 1) < 0) {
       this.#waited++;
       return 0;
     }
@@ -128,23 +128,21 @@ export class PackedPlain implements PlainRing {
 
   /** Moves the window to where buffer `number` lies; false when the buffer cannot be plain there either. */
   #moveWindow(number: number): boolean {
-    if (!this.#isThere(number)) return false;
-    const w = this.#wordOf(number);
-    return this.#space.windowAt(this.#u32[w + 1], this.#u32[w], this.#access, this.#window);
+    const w = this.#availableWord(number);
+    return w >= 0 && this.#space.windowAt(this.#u32[w + 1], this.#u32[w], this.#access, this.#window);
   }
 
-  /** True when descriptor `number` from the position on is available. */
-  #isThere(number: number): boolean {
-    const base = this.#device.position;
+  /** Word of descriptor `number` from the position on; -1 when it is not available. */
+  #availableWord(number: number): number {
+    const base = this.#device.position | 0;
+    let at = ((base & 0x7fff) + number) | 0;
     let expected = (base & 0x8000) !== 0 ? AVAIL : USED;
-    if ((base & 0x7fff) + number >= this.#size) expected ^= AVAIL_USED;
-    return ((this.#u32[this.#wordOf(number) + 3] >>> 16) & AVAIL_USED) === expected;
-  }
-
-  /** Word of descriptor `number` from the position on. */
-  #wordOf(number: number): number {
-    const at = (this.#device.position & 0x7fff) + number;
-    return this.#descWord + ((at >= this.#size ? at - this.#size : at) << 2);
+    if (at >= this.#size) {
+      at -= this.#size;
+      expected ^= AVAIL_USED;
+    }
+    const w = (this.#descWord + (at << 2)) | 0;
+    return ((this.#u32[w + 3] >>> 16) & AVAIL_USED) === expected ? w : -1;
   }
 
   finishRead(burst: PlainBurst, count: number): void {
