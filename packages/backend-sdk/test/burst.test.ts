@@ -97,7 +97,9 @@ describe('a burst plugin in a process of its own', () => {
 
   const remote = (timeoutMs?: number) => {
     const { name, summary, version, optionsSchema: options } = crossing;
-    return burstBackend(remoteBurst({ name, summary, version, options }, address, timeoutMs));
+    return burstBackend(
+      remoteBurst({ name, summary, version, options }, address, timeoutMs === undefined ? {} : { timeoutMs }),
+    );
   };
 
   it('gives the same run as in this process, event by event', () => {

@@ -16,7 +16,7 @@ export function addPluginFlags(command: Command): Command {
     .option('--package <folder>', 'folder of the plugin, with vhostlab-plugin.json')
     .option('--endpoint <address>', 'where a plugin listens: HOST:PORT or unix:/path')
     .option('--built-in <name>', 'one of the built-in back ends')
-    .option('--option <name=value>', 'an option of the plugin; repeat for more', keep, {});
+    .option('--option <name=value>', 'an option of the plugin; repeat for more', keepOption, {});
 }
 
 /** The place of the plugin. */
@@ -40,7 +40,7 @@ export function optionsOf({ option }: PluginFlags): Record<string, unknown> | un
 }
 
 /** `name=value`; a value that is JSON is taken as such, anything else as text. */
-function keep(text: string, before: Record<string, unknown>): Record<string, unknown> {
+export function keepOption(text: string, before: Record<string, unknown>): Record<string, unknown> {
   const at = text.indexOf('=');
   if (at < 1) throw new OperatorError(`--option: "${text}" is not NAME=VALUE`);
   const value = text.slice(at + 1);

@@ -1,3 +1,4 @@
+export { optionFaults } from '@vhostlab/backend-sdk';
 export { type CheckInfo, type PluginCheck, VERDICTS, type Verdict } from './conform/check.ts';
 export { readExpectedFailures } from './conform/expected.ts';
 export {
@@ -19,7 +20,7 @@ export {
 } from './conform/run.ts';
 export { type HostedPlugin, type HostOptions, hostDevicePlugin } from './lab/host-plugin.ts';
 export { type LabRun, type LabRunResult, PluginLab } from './lab/plugin-lab.ts';
-export { importPlugin } from './package/import-plugin.ts';
+export { asDevice, importPlugin } from './package/import-plugin.ts';
 export { type Launched, launch } from './package/launch.ts';
 export { type Listed, listPlugins } from './package/list-plugins.ts';
 export { MANIFEST_FILE, type Manifest, PluginUsageError, readManifest } from './package/manifest.ts';

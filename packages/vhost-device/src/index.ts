@@ -6,7 +6,13 @@ export { ArenaMapper } from './memory/arena-mapper.ts';
 export { OffsetAllocator } from './memory/offset-allocator.ts';
 export type { PluginConfig } from './plugin/plugin-config.ts';
 export { PLUGIN_MODULE, type PluginHost, pluginHost } from './plugin/plugin-host.ts';
-export { DEFAULT_PLUGIN_SPEC, PLUGIN_NAMES, type PluginName, type PluginSpec } from './plugin/plugin-spec.ts';
+export {
+  DEFAULT_PLUGIN_SPEC,
+  type ExternalPlugin,
+  PLUGIN_NAMES,
+  type PluginName,
+  type PluginSpec,
+} from './plugin/plugin-spec.ts';
 export type { PluginOrder } from './plugin/plugin-worker.ts';
 export { PORT_FORMS, type PortSpec, parsePortSpec } from './ports/port-spec.ts';
 export { type Backend, type BackendLog, startBackend } from './program/backend.ts';

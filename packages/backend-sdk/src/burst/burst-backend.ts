@@ -15,12 +15,16 @@ interface BurstCoreConfig extends PolledCoreConfig {
   seed: number;
 }
 
+const CLOCKS = { virtual: commonV1.Clock.VIRTUAL, real: commonV1.Clock.REAL } as const;
+
 /** What a host knows of a burst plugin, wherever it runs. */
 export interface BurstSource {
   readonly name: string;
   readonly summary: string;
   readonly version: string;
   readonly options: z.ZodType;
+  /** The clock of the run; a run on the virtual one ends when its statistics are collected. */
+  readonly clock: 'virtual' | 'real';
   /** Opens an instance. Throws PluginFault. */
   open(optionsJson: string, seed: number): BurstChannel;
 }
@@ -36,6 +40,7 @@ export function embeddedBurst(
     summary,
     version,
     options: optionsSchema,
+    clock: 'virtual',
     open: (optionsJson, seed) => {
       const running = new RunningBurst(plugin, JSON.parse(optionsJson), seed, log);
       return {
@@ -50,14 +55,15 @@ export function embeddedBurst(
 
 /** A burst plugin that listens at `address`. Its process must be another one: this one stands still while it waits. */
 export function remoteBurst(
-  source: Omit<BurstSource, 'open'>,
+  source: Omit<BurstSource, 'open' | 'clock'>,
   address: string,
-  timeoutMs?: number,
+  { timeoutMs, clock = 'virtual' }: { timeoutMs?: number; clock?: BurstSource['clock'] } = {},
 ): BurstSource {
   return {
     ...source,
+    clock,
     open: (optionsJson, seed) =>
-      new BurstBridge(address, { optionsJson, seed, clock: commonV1.Clock.VIRTUAL }, timeoutMs),
+      new BurstBridge(address, { optionsJson, seed, clock: CLOCKS[clock] }, timeoutMs),
   };
 }
 
@@ -66,7 +72,7 @@ export function remoteBurst(
  * frames go. It offers no checksum or segmentation offload, so that frames are whole.
  */
 export function burstBackend(source: BurstSource): PluginDefinition {
-  const { name, summary, version, options } = source;
+  const { name, summary, version, options, clock } = source;
   const module = `${name}/burst`;
   return definePlugin({
     name,
@@ -95,7 +101,7 @@ export function burstBackend(source: BurstSource): PluginDefinition {
         module,
         polledCore<BurstCoreConfig>((context, pool, output, { optionsJson, seed, pair }) => {
           const channel = source.open(optionsJson, seed + pair);
-          return new BurstForwarder(context, pool, output, { name, channel });
+          return new BurstForwarder(context, pool, output, { name, channel, clock });
         }),
       ],
     ]),

@@ -44,14 +44,14 @@ export class BurstForwarder implements Forwarder {
     context: CoreContext,
     pool: PacketPool,
     output: PortOutput,
-    plugin: { name: string; channel: BurstChannel },
+    plugin: { name: string; channel: BurstChannel; clock: 'virtual' | 'real' },
   ) {
     this.#context = context;
     this.#pool = pool;
     this.#output = output;
     this.#channel = plugin.channel;
     this.#name = plugin.name;
-    context.onCollect('plugin', () => this.#finish());
+    context.onCollect('plugin', () => this.#collect(plugin.clock === 'virtual'));
   }
 
   get duePs(): number {
@@ -183,12 +183,12 @@ export class BurstForwarder implements Forwarder {
     return op;
   }
 
-  /** What the plugin has counted; its instance ends with the run. */
-  #finish(): unknown {
+  /** What the plugin has counted. On the virtual clock its instance ends with the run. */
+  #collect(isLast: boolean): unknown {
     if (this.#isOver) return {};
-    this.#isOver = true;
+    this.#isOver = isLast;
     const { counters } = fromBinary(commonV1.StatisticsSchema, this.#channel.statistics());
-    this.#channel.close();
+    if (isLast) this.#channel.close();
     return Object.fromEntries(counters.map(({ name, value }) => [name, Number(value)]));
   }
 }

@@ -2,7 +2,9 @@ import type { GrpcServer } from '@vhostlab/contracts';
 import type { Backend, BackendOptions, QueueSnapshot } from '@vhostlab/vhost-device';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OperatorError } from '../errors.ts';
+import { openExternal } from '../external-plugin.ts';
 import { type Io, SUPERVISED } from '../io.ts';
+import { keepOption } from '../plugin-flags.ts';
 import { statisticsTable } from '../vhost-user-statistics.ts';
 
 const NS_PER_S = 1e9;
@@ -18,6 +20,8 @@ interface Flags {
   mode: BackendOptions['mode'];
   port: string;
   flow: string[];
+  plugin?: string;
+  option: Record<string, unknown>;
   without: string[];
   mtu: number;
   stats?: number | true;
@@ -63,6 +67,11 @@ export function register(group: Command, io: Io): void {
       collect,
       [],
     )
+    .option(
+      '--plugin <place>',
+      'a plugin of your own in front of the guests: its folder, or where a burst plugin listens',
+    )
+    .option('--option <name=value>', 'an option of the plugin; repeat for more', keepOption, {})
     .option('--without <features>', 'features that are not offered, such as RING_PACKED,IN_ORDER', names, [])
     .option('--mtu <bytes>', 'MTU that the configuration shows', integer, 1500)
     .option('--stats [seconds]', 'print statistics of every queue, every second or so', integer)
@@ -94,7 +103,20 @@ async function run(io: Io, flags: Flags): Promise<void> {
     process.exitCode = await superviseSelf(io, flags.fd, device.supervise);
     return;
   }
-  await serve(io, flags, await start(io, options, flags.messages === true, device.startBackend));
+  const plugin = flags.plugin === undefined ? undefined : await openExternal(flags.plugin, flags.option);
+  try {
+    const port =
+      plugin === undefined
+        ? options.port
+        : { kind: 'switch' as const, tso: false, external: plugin.external };
+    await serve(
+      io,
+      flags,
+      await start(io, { ...options, port }, flags.messages === true, device.startBackend),
+    );
+  } finally {
+    await plugin?.close();
+  }
 }
 
 function backendOptions(flags: Flags, device: typeof import('@vhostlab/vhost-device')): BackendOptions {
@@ -110,7 +132,7 @@ function backendOptions(flags: Flags, device: typeof import('@vhostlab/vhost-dev
       workers,
       cpus,
       mode,
-      port: device.parsePortSpec(flags.port),
+      port: device.parsePortSpec(flags.plugin === undefined ? flags.port : 'switch'),
       flows: flow,
       without,
       mtuBytes: mtu,

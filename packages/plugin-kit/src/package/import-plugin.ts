@@ -25,3 +25,9 @@ export async function importPlugin({
   }
   return plugin as PluginDefinition | BurstPlugin;
 }
+
+/** The device plugin that a package has. Throws PluginUsageError when it is a burst plugin. */
+export function asDevice(plugin: PluginDefinition | BurstPlugin): PluginDefinition {
+  if (plugin.depth === 'device') return plugin;
+  throw new PluginUsageError(`plugin ${plugin.name} is a burst plugin, not a device plugin`);
+}

@@ -1,3 +1,4 @@
+import type { PluginDefinition } from '@vhostlab/backend-sdk';
 import { compileCostProfile, parseCostProfile } from '@vhostlab/cost-profile';
 import { readFileBytes } from '@vhostlab/host';
 import { FeatureSet } from '@vhostlab/virtio-net';
@@ -29,10 +30,15 @@ export interface PluginHost {
  * Prepares a plugin for `devices` devices of `queuePairs` queue pairs. Throws an Error, one sentence, for flows that
  * cannot be parsed.
  */
-export function pluginHost(spec: PluginSpec, devices: number, queuePairs: number): PluginHost {
+export function pluginHost(
+  spec: PluginSpec,
+  devices: number,
+  queuePairs: number,
+  external?: PluginDefinition,
+): PluginHost {
   const problem = flowProblem(spec.flows, devices);
   if (problem !== null) throw new Error(problem);
-  const { offered, arenaBytes } = planPlugin(spec, devices, queuePairs);
+  const { offered, arenaBytes } = planPlugin(spec, devices, queuePairs, external);
   const ownBytes = Math.ceil(arenaBytes / PAGE_BYTES) * PAGE_BYTES;
   const file = new URL(`../profiles/${PROFILE}`, import.meta.resolve('@vhostlab/cost-profile'));
   const text = new TextDecoder().decode(readFileBytes(file.pathname));

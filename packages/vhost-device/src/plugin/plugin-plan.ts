@@ -40,10 +40,21 @@ export interface PluginPlan {
   readonly arenaBytes: number;
 }
 
-/** Lays out a plugin for `guests` devices of `queuePairs` queue pairs each, all on one thread. */
-export function planPlugin(spec: PluginSpec, guests: number, queuePairs: number): PluginPlan {
-  const { definition, backend, datapath } = HOSTED[spec.plugin];
-  const config = scenario(spec, backend, guests, queuePairs);
+/**
+ * Lays out a plugin for `guests` devices of `queuePairs` queue pairs each, all on one thread.
+ * `external`: what `loadExternal` made of the specification.
+ */
+export function planPlugin(
+  spec: PluginSpec,
+  guests: number,
+  queuePairs: number,
+  external?: PluginDefinition,
+): PluginPlan {
+  const { backend, datapath, definition: builtIn } = HOSTED[spec.plugin];
+  const definition = external ?? builtIn;
+  const own =
+    external === undefined ? {} : { plugin: { name: external.name, options: spec.external?.options ?? {} } };
+  const config = { ...scenario(spec, backend, guests, queuePairs), ...own };
   const plan = definition.plan(config);
   const parts = spec.plugin === 'sw-vdpa' ? [plan, nicOnly(planNic(config))] : [plan];
   const components = [...parts, planHandler(parts, spec.flows, guests, datapath)];

@@ -2,6 +2,19 @@
 export const PLUGIN_NAMES = ['vhost-user', 'user-interrupt', 'sw-vdpa'] as const;
 export type PluginName = (typeof PLUGIN_NAMES)[number];
 
+/** A plugin that is no part of this program: plain data, from which each thread makes it. */
+export type ExternalPlugin = { readonly options: Record<string, unknown> } & (
+  | { readonly depth: 'device'; readonly module: string }
+  | {
+      readonly depth: 'burst';
+      readonly name: string;
+      readonly summary: string;
+      readonly version: string;
+      /** Where it listens. */
+      readonly address: string;
+    }
+);
+
 /** A plugin and the bridge behind it: plain data. */
 export interface PluginSpec {
   /**
@@ -19,6 +32,8 @@ export interface PluginSpec {
   readonly csum: boolean;
   /** Segmentation offload: frames of 64 KiB go from guest to guest. Needs `csum`. */
   readonly tso: boolean;
+  /** In place of `plugin`, which then is the back end that it attaches as. */
+  readonly external?: ExternalPlugin;
 }
 
 export const DEFAULT_PLUGIN_SPEC: PluginSpec = { plugin: 'vhost-user', flows: [], csum: true, tso: false };

@@ -1,3 +1,4 @@
+import type { PluginDefinition } from '@vhostlab/backend-sdk';
 import { EdgeLinkEnd, RealThread } from '@vhostlab/engine';
 import { attachArena, monotonicMs, setAffinity, type ThreadInbox } from '@vhostlab/host';
 import { Arena } from '@vhostlab/memory';
@@ -40,11 +41,11 @@ export class PluginWorker {
   #isEnding = false;
   #reportAtMs = 0;
 
-  constructor(config: PluginConfig, inbox: ThreadInbox) {
+  constructor(config: PluginConfig, inbox: ThreadInbox, external?: PluginDefinition) {
     const { cpus, arena, ownOffset, ownBytes, devices, queuePairs, spec, profile } = config;
     this.#inbox = inbox;
     if (cpus.length > 0) setAffinity(cpus);
-    const { components, modules, offered } = planPlugin(spec, devices, queuePairs);
+    const { components, modules, offered } = planPlugin(spec, devices, queuePairs, external);
     const mapped = new Arena(attachArena(arena.address, arena.sizeBytes).buffer);
     const own = mapped.within(ownOffset, ownBytes);
     this.#thread = new RealThread(components, modules, {

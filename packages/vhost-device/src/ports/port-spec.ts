@@ -1,4 +1,4 @@
-import { PLUGIN_NAMES, type PluginName } from '../plugin/plugin-spec.ts';
+import { type ExternalPlugin, PLUGIN_NAMES, type PluginName } from '../plugin/plugin-spec.ts';
 
 /** What stands behind a queue pair, as `--port` says it: plain data that travels to a worker. */
 export type PortSpec =
@@ -9,7 +9,13 @@ export type PortSpec =
   | { readonly kind: 'pcap'; readonly out?: string; readonly in?: string; readonly rate?: string }
   | { readonly kind: 'tap'; readonly name: string }
   /** The project's own switch between all devices of the process; without a plugin, the mode of the back end chooses. */
-  | { readonly kind: 'switch'; readonly tso: boolean; readonly plugin?: PluginName };
+  | {
+      readonly kind: 'switch';
+      readonly tso: boolean;
+      readonly plugin?: PluginName;
+      /** A plugin of somebody else in front, which decides where frames go. */
+      readonly external?: ExternalPlugin;
+    };
 
 /** Forms of `--port`, for help and errors. */
 export const PORT_FORMS = [

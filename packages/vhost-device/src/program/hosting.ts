@@ -28,8 +28,13 @@ export async function hostingOf(options: BackendOptions, devices: number): Promi
   const { port, queuePairs, without } = options;
   if (port.kind !== 'switch') return workers(options);
   // a back end without the switch has no need of all that
-  const { PLUGIN_MODULE, pluginHost } = await import('../plugin/plugin-host.ts');
-  const { features, ownBytes, config } = pluginHost(pluginSpec(options, port), devices, queuePairs);
+  const [{ PLUGIN_MODULE, pluginHost }, { loadExternal }] = await Promise.all([
+    import('../plugin/plugin-host.ts'),
+    import('../plugin/load-external.ts'),
+  ]);
+  const spec = pluginSpec(options, port);
+  const external = await loadExternal(spec);
+  const { features, ownBytes, config } = pluginHost(spec, devices, queuePairs, external);
   return {
     module: PLUGIN_MODULE,
     ownBytes,
@@ -38,8 +43,10 @@ export async function hostingOf(options: BackendOptions, devices: number): Promi
   };
 }
 
-function pluginSpec({ mode, flows }: BackendOptions, { plugin, tso }: SwitchPort): PluginSpec {
-  return { plugin: plugin ?? (mode === 'poll' ? 'vhost-user' : 'user-interrupt'), flows, csum: true, tso };
+function pluginSpec({ mode, flows }: BackendOptions, { plugin, tso, external }: SwitchPort): PluginSpec {
+  const spec = { flows, csum: true, tso };
+  if (external !== undefined) return { ...spec, plugin: 'vhost-user', external };
+  return { ...spec, plugin: plugin ?? (mode === 'poll' ? 'vhost-user' : 'user-interrupt') };
 }
 
 function workers(options: BackendOptions): Hosting {
