@@ -3,20 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { vhostlabBackend } from '../../../tools/peers/index.ts';
-import { checksOf, type Expectation, type Limits, runConformance } from '../src/index.ts';
+import { checksOf, type Limits, runConformance } from '../src/index.ts';
 import { ProcessControl } from './support/process-control.ts';
 import { failuresOf } from './support/run-mutant.ts';
 
 /** A correct peer waits for none of them, but for the second that a ring takes to tell that it is broken. */
 const LIMITS: Partial<Limits> = { replyMs: 10_000, ringMs: 3000, recoverMs: 30_000, closeMs: 10_000 };
-/** What a polling worker does not always tell of, of packed rings: to be mended in the device. */
-const POLLED: readonly Expectation[] = ['ring.packed.id-*', 'ring.packed.indirect-in-list'].map(
-  (pattern) => ({
-    pattern,
-    verdicts: ['passed', 'failed'],
-    reason: 'a polling worker that waits for more descriptors does not tell that the ring is broken',
-  }),
-);
 /** Starts it in place of a device process that a truncated file has ended. */
 const ENDS_A_DEVICE = 'mem.truncated-file';
 
@@ -35,7 +27,6 @@ async function run(mode: 'interrupt' | 'poll', only: (id: string) => boolean, ex
       control,
       restart: 'ended',
       repeats: 100,
-      expectations: mode === 'poll' ? POLLED : [],
       limits: LIMITS,
     });
     return { report, checks, starts: control.starts };

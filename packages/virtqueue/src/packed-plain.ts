@@ -36,8 +36,9 @@ export class PackedPlain implements PlainRing {
   readonly #minBytes: number = 0;
   readonly #maxBytes: number = 0;
   readonly #patience: number = 0;
-  /** Looks in a row that found less than was asked for, and took nothing. */
+  /** Looks from this position on that found less than was asked for; not forgotten before the position moves. */
   #waited = 0;
+  #waitedAt = 0;
 
   /** `device` works on the same `place`, and `space` translates for both. */
   constructor(arena: Arena, device: PackedDevice, space: AddressSpace, place: RingPlace, rules: PlainRules) {
@@ -61,11 +62,7 @@ export class PackedPlain implements PlainRing {
     burst.visible = 0;
     const limit = Math.min(max, burst.capacity, this.#size);
     if (limit === 0 || !this.#device.hasAvailable() || !this.#device.isLevel) return 0;
-    if (this.#waited < this.#patience && this.#availableWord(limit - 1) < 0) {
-      this.#waited++;
-      return 0;
-    }
-    this.#waited = 0;
+    if (this.#patience > 0 && this.#waits(limit)) return 0;
     const window = this.#window;
     if (window.generation !== this.#space.generation) window.bytes = 0;
     this.#marks.next();
@@ -79,6 +76,18 @@ export class PackedPlain implements PlainRing {
     burst.count = found;
     burst.visible = Math.max(found, 1);
     return found;
+  }
+
+  /** True when a whole burst is not there yet, and the patience for this position has not run out. */
+  #waits(limit: number): boolean {
+    const position = this.#device.position | 0;
+    if (position !== this.#waitedAt) {
+      this.#waitedAt = position;
+      this.#waited = 0;
+    }
+    if (this.#waited >= this.#patience || this.#availableWord(limit - 1) >= 0) return false;
+    this.#waited++;
+    return true;
   }
 
   /** Looks at buffers from number `from` of the burst on; answers the number of the first that is not plain. */

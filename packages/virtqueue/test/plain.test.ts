@@ -211,6 +211,14 @@ describe('a patient reader', () => {
     },
   );
 
+  it('that waited finds what is there until it takes it, however often it looks', () => {
+    const rig = new PlainRig('packed', SIZES.packed, none, false, 2);
+    rig.driver.addOne(LOW, 64, false, 0);
+    rig.driver.publish();
+    const looks = Array.from({ length: 5 }, () => rig.plain.peek(burst, 6));
+    expect(looks).toEqual([0, 0, 1, 1, 1]);
+  });
+
   it('of a split ring has an index to go by', () => {
     const rig = new PlainRig('split', SIZES.split, none, false, 3);
     rig.driver.addOne(LOW, 64, false, 0);
