@@ -5,7 +5,7 @@ import { BackendService } from '../gen/vhostlab/backend/v1/backend_pb.ts';
 import { BurstService } from '../gen/vhostlab/backend/v1/burst_pb.ts';
 import { Severity, StatisticsSchema } from '../gen/vhostlab/common/v1/common_pb.ts';
 import { createGrpcTransport } from '../grpc-transport.ts';
-import { hello } from '../handshake.ts';
+import { hello, PROTOCOL_VERSION } from '../handshake.ts';
 import type { RawCall } from '../transport.ts';
 import type { BridgeAnswer, BridgeData, BridgeOrder } from './bridge-messages.ts';
 import type { BurstInstanceInit } from './burst-channel.ts';
@@ -24,10 +24,14 @@ let underWay = 'Handshake';
 async function open(id: string, { optionsJson, clock, seed, peers }: BurstInstanceInit): Promise<void> {
   const version = { major: 0, minor: 1, patch: 0 };
   underWay = 'Handshake';
-  await client.handshake(
+  const answer = await client.handshake(
     { hello: hello({ instanceId: id, name: 'vhostlab', version, clocks: [clock], processId: process.pid }) },
     call,
   );
+  const versions = answer.hello?.protocolVersions ?? [];
+  if (!versions.includes(PROTOCOL_VERSION)) {
+    throw new Error(`it answers protocol version ${versions.join(', ') || 'none'}, not ${PROTOCOL_VERSION}`);
+  }
   const config = { id, configJson: optionsJson, clock, seed: BigInt(seed), peers: peers ?? [] };
   underWay = 'ValidateConfig';
   const { diagnostics } = await client.validateConfig({ config }, call);
