@@ -4,7 +4,7 @@ import { type BurstChannel, type BurstInstanceInit, PluginFault } from './burst-
 
 /** How long a plugin may take for one call: enough for a busy machine, and an end for one that hangs. */
 const TIMEOUT_MS = 10_000;
-/** The thread gives up first, because it knows which call it waits for. */
+/** Several calls are one order to the thread: it gives up first, because it knows which of them it waits for. */
 const SPARE_MS = 2_000;
 
 let instances = 0;
@@ -60,9 +60,10 @@ export class BurstBridge implements BurstChannel {
   #ask(order: BridgeOrder): Uint8Array {
     if (!this.#isOpen) throw this.#fault(order.call, 'the connection is closed');
     const before = this.#asked++;
+    const limitMs = order.call === 'Exchange' ? this.#timeoutMs : this.#timeoutMs + SPARE_MS;
     this.#port.postMessage(order);
     while (Atomics.load(this.#answers, 0) === before) {
-      if (Atomics.wait(this.#answers, 0, before, this.#timeoutMs + SPARE_MS) === 'timed-out') {
+      if (Atomics.wait(this.#answers, 0, before, limitMs) === 'timed-out') {
         this.#end();
         throw this.#fault(order.call, `no answer within ${this.#timeoutMs / 1000} s`);
       }
