@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WantedLab } from '@vhostlab/lab';
@@ -7,18 +7,20 @@ import type { Io } from './io.ts';
 import { loadProfile } from './profiles.ts';
 import { VERSION } from './version.ts';
 
+/** Certificates of a lab that is up are for that lab alone. */
+const SECRET_DAYS = 30;
 const BIN = fileURLToPath(new URL('../bin/vhostlab.mjs', import.meta.url));
 
 /**
  * Is a lab from up to down: starts its services, serves its control socket, and resolves when it has ended. Throws what
- * ended it, if that was a fault. SIGINT and SIGTERM end it in order.
+ * ended it, if that was a fault. SIGINT and SIGTERM end it in order; `isOneRun`: the end of its runs as well.
  */
 export async function supervise(
   io: Io,
   wanted: WantedLab,
   labs: string,
   securityFolder: string | undefined,
-  onReady: () => void = () => undefined,
+  { onReady, isOneRun = false }: { onReady?: () => void; isOneRun?: boolean } = {},
 ): Promise<void> {
   const [lab, contracts] = await Promise.all([import('@vhostlab/lab'), import('@vhostlab/contracts')]);
   const folder = new lab.LabFolder(labs, wanted.description.name);
@@ -26,7 +28,14 @@ export async function supervise(
   folder.lock(lab.thisProcess());
   try {
     folder.clear();
-    const remote = loadRemoteSecurity(contracts, lab.TOKEN_FILE, securityFolder);
+    const { services } = wanted.description.topology;
+    let secrets = securityFolder;
+    if (secrets === undefined && Object.values(services).some(({ how }) => how === 'container')) {
+      secrets = folder.file('secrets');
+      rmSync(secrets, { recursive: true, force: true });
+      await (await import('@vhostlab/lab/certs')).makeCertificates(secrets, SECRET_DAYS, new Date());
+    }
+    const remote = loadRemoteSecurity(contracts, lab.TOKEN_FILE, secrets);
     const token = remote.token ?? lab.newToken();
     writeFileSync(folder.file('token'), `${token}\n`, { mode: 0o600 });
     const supervisor = new lab.Supervisor(wanted, {
@@ -46,11 +55,14 @@ export async function supervise(
           '--exit-with-stdin',
           '--token-file',
           folder.file('token'),
+          // a process meets services at TCP addresses with a certificate of its own
+          ...(secrets === undefined ? [] : ['--tls', join(secrets, role)]),
         ],
       }),
       security: { token },
       remoteSecurity: { ...remote, token },
       loadProfile,
+      ...(secrets === undefined ? {} : { placeContainers: lab.containerPlacer(folder, secrets, VERSION) }),
       versions: { vhostlab: VERSION, node: process.version },
     });
     const signal = io.interruptible();
@@ -60,8 +72,13 @@ export async function supervise(
       implementations: [lab.controlImplementation(supervisor, () => undefined)],
     });
     try {
+      if (isOneRun) {
+        supervisor.events.follow(({ kind, what }) => {
+          if (kind === 'lab' && what === 'complete') setImmediate(() => void supervisor.down());
+        });
+      }
       await supervisor.apply(wanted);
-      onReady();
+      onReady?.();
       const error = await supervisor.ended;
       if (error !== undefined) throw error;
     } finally {

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Role } from '@vhostlab/contracts';
+import { ContractError, type Role } from '@vhostlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   LabFolder,
@@ -218,6 +218,30 @@ describe('a watchdog', () => {
     isSilent = false;
     await until(() => said.includes('lost guest'));
     expect(said).toEqual(['stalled nic', 'stalled guest', 'resumed nic', 'lost guest']);
+  });
+});
+
+describe('a watchdog of a service whose connection is broken', () => {
+  it('does not wait as for one that is silent', async () => {
+    const lost = new Promise<string>((resolve) => {
+      const watchdog = new Watchdog(
+        60_000,
+        {
+          onStalled: () => undefined,
+          onResumed: () => undefined,
+          onLost: (role) => {
+            watchdog.stop();
+            resolve(role);
+          },
+          onStuck: () => undefined,
+        },
+        300,
+      );
+      watchdog.watch([
+        { role: 'nic', ask: () => Promise.reject(new ContractError('UNAVAILABLE', 'No service answers.')) },
+      ]);
+    });
+    expect(await lost).toBe('nic');
   });
 });
 

@@ -34,7 +34,10 @@ export function register(group: Command, io: Io): void {
     .argument('<file>', 'lab file')
     .option('--dry-run', 'print what would be done and do nothing')
     .option('--wait', 'end when everything has been run, and print what came of it')
-    .option('--foreground', 'stay, and be the lab: end it with SIGINT or SIGTERM')
+    .option(
+      '--foreground',
+      'stay, and be the lab: end it with SIGINT or SIGTERM; with --wait it ends after its runs',
+    )
     .option(
       '--security <dir>',
       'token and certificates of vhostlab lab certs, for services at TCP addresses',
@@ -61,9 +64,12 @@ async function up(io: Io, file: string, flags: UpFlags): Promise<void> {
     const actions = await lab.applyTo(present, wanted, false);
     io.out(actions.length === 0 ? `lab ${folder.name} is up, nothing to do\n` : `${actions.join('\n')}\n`);
   } else if (flags.foreground === true) {
-    await supervise(io, wanted, flags.labs, flags.security, () =>
-      io.out(`lab ${folder.name} is up, ready after ${folder.readState()?.ready_after_ms} ms\n`),
-    );
+    await supervise(io, wanted, flags.labs, flags.security, {
+      isOneRun: flags.wait === true,
+      onReady: () =>
+        io.out(`lab ${folder.name} is up, ready after ${folder.readState()?.ready_after_ms} ms\n`),
+    });
+    if (flags.wait === true) io.out(renderLab(lab.stateOf(folder).state));
     return;
   } else {
     const state = await startSupervisor(folder, wanted, flags.security);

@@ -117,7 +117,7 @@ export function placeEndpoint(role: Role, address: string, around: Surroundings)
 }
 
 /** A connection to a service, with what the lab has to show there. */
-function connectTo(address: string, peer: string, around: Surroundings): Transport {
+export function connectTo(address: string, peer: string, around: Surroundings): Transport {
   const security = address.startsWith('unix:') ? around.security : around.remoteSecurity;
   return createGrpcTransport(address, { security, serverName: peer });
 }

@@ -46,7 +46,7 @@ export interface SupervisorOptions {
   remoteSecurity: Security;
   loadProfile(name: string): Promise<CostProfile>;
   /** Makes the containers of `roles`; undefined where there are none. */
-  placeContainers?(roles: readonly Role[], around: Surroundings): Promise<Placed[]>;
+  placeContainers?(roles: readonly Role[], around: Surroundings): Promise<readonly Placed[]>;
   versions: Record<string, string>;
   /** Milliseconds that a service at an address may take to answer; 10 s unless said otherwise. */
   endpointReadyMs?: number;
@@ -347,7 +347,7 @@ export class Supervisor {
       this.events.add('lab', state.name, 'complete', `event log ${comparison.event_log_sha256}`);
       this.#set('complete', true);
     } catch (error) {
-      const cause = this.#lost.signal.aborted ? this.#lost.signal.reason : error;
+      const cause = this.#lost.signal.aborted ? this.#lost.signal.reason : this.#named(error);
       if (current >= 0) state.runs[current] = { ...state.runs[current], state: 'failed' };
       this.#runKey = undefined;
       folder.describe({ finished_at: new Date().toISOString(), error: (cause as Error).message });
@@ -412,8 +412,21 @@ export class Supervisor {
     if (this.#state.phase === 'complete' && !this.#changing) void this.#fail(error);
   }
 
+  /** A lost connection as the loss of its service, with where that was. */
+  #named(error: unknown): unknown {
+    const role = /^service (\w+) was lost during the run$/.exec((error as Error).message)?.[1] as
+      | Role
+      | undefined;
+    if (role === undefined || !ROLES.includes(role)) return error;
+    this.#mark(role, 'lost');
+    return new ServiceLostError(
+      `service ${role} (${this.#whereIs(role)}) was lost during the run; the run is incomplete`,
+    );
+  }
+
   #whereIs(role: Role): string {
     const placed = this.#placed.find(({ roles }) => roles.includes(role));
+    if (placed?.container !== undefined) return `container ${placed.container}`;
     return placed?.pid !== undefined ? `process ${placed.pid}` : (placed?.address ?? 'unknown');
   }
 

@@ -1,4 +1,4 @@
-import type { Role } from '@vhostlab/contracts';
+import { ContractError, type Role } from '@vhostlab/contracts';
 
 /** What a watchdog looks after. */
 export interface Watched {
@@ -13,7 +13,7 @@ export interface WatchdogReport {
   onStalled(role: Role): void;
   /** It answers again. */
   onResumed(role: Role): void;
-  /** It has not answered for the whole time that it may be silent. */
+  /** It has not answered for the whole time that it may be silent, or its connection is broken and stays so. */
   onLost(role: Role, silentMs: number): void;
   /** All services answer, and yet virtual time has stood still for so long. */
   onStuck(silentMs: number): void;
@@ -32,6 +32,8 @@ export class Watchdog {
   readonly #timeoutMs: number;
   readonly #noticeMs: number;
   readonly #answeredAt = new Map<Role, number>();
+  /** Since when nobody listens where a service was. */
+  readonly #goneSince = new Map<Role, number>();
   readonly #asking = new Set<Role>();
   readonly #stalled = new Set<Role>();
   #watched: readonly Watched[] = [];
@@ -73,7 +75,8 @@ export class Watchdog {
     const now = performance.now();
     for (const { role, ask } of this.#watched) {
       const silentMs = now - (this.#answeredAt.get(role) ?? now);
-      if (silentMs >= this.#timeoutMs) this.#report.onLost(role, silentMs);
+      const goneMs = now - (this.#goneSince.get(role) ?? now);
+      if (silentMs >= this.#timeoutMs || goneMs >= this.#noticeMs) this.#report.onLost(role, silentMs);
       else if (silentMs >= this.#noticeMs && !this.#stalled.has(role)) {
         this.#stalled.add(role);
         this.#report.onStalled(role);
@@ -91,9 +94,12 @@ export class Watchdog {
     try {
       await ask(this.#timeoutMs);
       this.#answeredAt.set(role, performance.now());
+      this.#goneSince.delete(role);
       if (this.#stalled.delete(role)) this.#report.onResumed(role);
-    } catch {
-      // asked again after the next period; the silence goes on
+    } catch (error) {
+      // asked again after the next period; a broken connection tells more than silence
+      const isGone = error instanceof ContractError && error.code === 'UNAVAILABLE';
+      if (isGone && !this.#goneSince.has(role)) this.#goneSince.set(role, performance.now());
     } finally {
       this.#asking.delete(role);
     }

@@ -218,10 +218,15 @@ async function prepare(
   return joined;
 }
 
-/** Which of two opens their stream: the one that cannot be called, else the first by name. */
+/** Which of two opens their stream: the one that is harder to reach, else the first by name. */
 function dials(process: ProcessHandle, peer: ProcessHandle): boolean {
-  if (process.address === undefined || peer.address === undefined) return process.address === undefined;
-  return process.name < peer.name;
+  const [own, other] = [reachOf(process.address), reachOf(peer.address)];
+  return own === other ? process.name < peer.name : own < other;
+}
+
+/** 0: cannot be called; 1: from this machine; 2: from others. */
+function reachOf(address: string | undefined): number {
+  return address === undefined ? 0 : address.startsWith('unix:') ? 1 : 2;
 }
 
 async function collect(

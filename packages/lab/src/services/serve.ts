@@ -1,3 +1,4 @@
+import { backendHost, type PluginDefinition } from '@vhostlab/backend-sdk';
 import {
   type commonV1,
   componentProgram,
@@ -35,13 +36,17 @@ export function hostServices(
     tracing: Tracing;
     exit(): void;
     onProgress?(progress: Progress): void;
+    /** Back ends in place of the built-in ones. */
+    plugins?: readonly PluginDefinition[];
     /** Connects to a neighbour; over gRPC without certificates unless said otherwise. */
     connect?(address: string, peer: string): Transport;
   },
 ): HostedServices {
   const { instanceId, processId, tracing } = options;
+  const services =
+    options.plugins === undefined ? SERVICES : { ...SERVICES, backend: backendHost(options.plugins) };
   const modules = new Map<string, CoreModule>();
-  for (const role of roles) for (const [name, module] of SERVICES[role].modules) modules.set(name, module);
+  for (const role of roles) for (const [name, module] of services[role].modules) modules.set(name, module);
   const runtime = new RuntimeServer({
     own: {
       instanceId,
@@ -57,7 +62,7 @@ export function hostServices(
     ...(options.connect === undefined ? {} : { connect: options.connect }),
   });
   const implementations = roles.map((role) => {
-    const program = componentProgram(SERVICES[role].definition, { instanceId, processId }, () =>
+    const program = componentProgram(services[role].definition, { instanceId, processId }, () =>
       statistics(runtime, role),
     );
     return implementLifecycle(role, program, tracing.providerFor(role));

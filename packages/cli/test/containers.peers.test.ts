@@ -1,0 +1,132 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LabState } from '@vhostlab/lab';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PeerProcess, waitUntil } from '../../../tools/peers/index.ts';
+import { run, Scratch } from './command.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** Runs a program to its end and answers what it wrote; throws when it fails. */
+function program(file: string, args: readonly string[], cwd = root): string {
+  return execFileSync(file, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+}
+
+function hasDocker(): boolean {
+  try {
+    program('docker', ['info']);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+let daemon: PeerProcess | undefined;
+let scratch: Scratch;
+beforeAll(async () => {
+  if (!hasDocker()) {
+    daemon = await PeerProcess.start({ name: 'dockerd', program: 'dockerd', args: [] });
+    await waitUntil(hasDocker, 'a Docker daemon');
+  }
+  program(join(root, 'docker/base-image'), []);
+  program(join(root, 'docker/build'), []);
+}, 300_000);
+afterAll(async () => {
+  await daemon?.stop();
+});
+beforeEach(() => {
+  scratch = new Scratch();
+});
+afterEach(() => scratch.remove());
+
+function labFile(packets: number): string {
+  const file = scratch.file('box.lab.yaml');
+  writeFileSync(
+    file,
+    `schema: 1\nname: box\nsystem: {workloads: [pvp], traffic: {packets: ${packets}}}\nroles: {backends: [vhost-user]}\nplacement: container\n`,
+  );
+  return file;
+}
+
+async function embedded(file: string): Promise<{ hash: string; delivered: number }> {
+  const { stdout } = await run(scratch, 'compare', '--lab', file, '--placement', 'embedded', '--json');
+  const comparison = JSON.parse(stdout);
+  return { hash: comparison.event_log_sha256, delivered: comparison.results[0].frames.delivered };
+}
+
+async function inspect(): Promise<LabState> {
+  return JSON.parse((await run(scratch, 'lab', 'inspect', 'box', '-f', 'json')).stdout) as LabState;
+}
+
+function left(project: string): string {
+  const containers = program('docker', ['ps', '-aq', '--filter', `name=${project}`]);
+  return `${containers}${program('docker', ['network', 'ls', '-q', '--filter', `name=${project}`])}`;
+}
+
+describe('placement container', () => {
+  it('gives the log of an embedded run, in containers that may do nothing else', async () => {
+    const file = labFile(100);
+    const { hash, delivered } = await embedded(file);
+    const up = await run(scratch, 'lab', 'up', file, '--wait');
+    expect([up.status, up.stderr]).toEqual([0, '']);
+    const state = await inspect();
+    expect(state.event_log_sha256).toBe(hash);
+    expect(state.runs[0].delivered).toBe(delivered);
+    expect(new Set(state.nodes.map(({ container }) => container)).size).toBe(4);
+    for (const { name, container } of state.nodes) {
+      const inside = await run(
+        scratch,
+        'lab',
+        'exec',
+        'box',
+        name,
+        '--',
+        'grep',
+        '-E',
+        'CapEff|^Uid',
+        '/proc/1/status',
+      );
+      expect(inside.stdout).toMatch(/Uid:\t65532[\s\S]*CapEff:\t0{16}/u);
+      const touched = await run(scratch, 'lab', 'exec', 'box', name, '--', 'touch', '/vhostlab/x');
+      expect([touched.status, touched.stderr]).toEqual([1, expect.stringContaining('Read-only file system')]);
+      const health = program('docker', ['inspect', '-f', '{{.State.Health.Status}}', container as string]);
+      expect(['healthy', 'starting']).toContain(health);
+    }
+    const nic = state.nodes.find(({ kind }) => kind === 'nic')?.container as string;
+    program('docker', ['kill', nic]);
+    await expect
+      .poll(async () => (await inspect()).phase, { timeout: 120_000, interval: 500 })
+      .toBe('failed');
+    expect((await inspect()).error).toMatch(/^service nic \(.*\) (has not answered|was lost)/);
+    await expect.poll(() => left('vhostlab-box'), { timeout: 60_000, interval: 500 }).toBe('');
+  });
+
+  it('is exported as a compose file with the lab in a container of its own', async () => {
+    const file = labFile(100);
+    const { hash } = await embedded(file);
+    const exported = await run(scratch, 'lab', 'export', 'compose', file, '--out', 'out');
+    expect([exported.status, exported.stderr]).toEqual([0, '']);
+    const folder = scratch.file('out');
+    const compose = (...args: string[]): string =>
+      program('docker-compose', ['--ansi', 'never', '-p', 'vhostlabtest', ...args], folder);
+    expect(compose('config', '-q')).toBe('');
+    compose('up', '-d');
+    try {
+      const stateFile = join(folder, 'labs/box/state.json');
+      const state = (): LabState | undefined =>
+        existsSync(stateFile) ? (JSON.parse(readFileSync(stateFile, 'utf8')) as LabState) : undefined;
+      await expect.poll(() => state()?.phase, { timeout: 120_000, interval: 500 }).toBe('complete');
+      expect(state()?.event_log_sha256).toBe(hash);
+      compose('stop', '-t', '10');
+      expect(state()?.phase).toBe('ended');
+      const codes = compose('ps', '-q')
+        .split('\n')
+        .map((id) => program('docker', ['inspect', '-f', '{{.State.ExitCode}}', id]));
+      expect(codes).toEqual(['0', '0', '0', '0', '0']);
+    } finally {
+      compose('down', '-v', '-t', '1');
+    }
+    expect(left('vhostlabtest')).toBe('');
+  });
+});
