@@ -138,8 +138,9 @@ export async function stopRing(state: BackendState, ring: RingState): Promise<vo
   state.observer.ring?.(ring.index, 'stopped', `base 0x${ring.base.toString(16)}`);
 }
 
+/** Stops the rings, the last one first: a net device takes frames from no transmitq whose receiveq is stopped already. */
 export async function stopAllRings(state: BackendState): Promise<void> {
-  for (const ring of state.rings) await stopRing(state, ring);
+  for (const ring of state.rings.toReversed()) await stopRing(state, ring);
 }
 
 function collisionOf(state: BackendState, ring: RingState, areas: RingAreas): Refusal | null {
