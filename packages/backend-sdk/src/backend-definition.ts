@@ -27,6 +27,12 @@ export function backendHost(plugins: readonly PluginDefinition[]): BackendHost {
     byName.set(plugin.name, plugin);
     for (const [name, module] of plugin.modules) modules.set(name, module);
   }
+  /** The plugin that a scenario asks for: by its name, or the only one that attaches as the back end. */
+  const nameOf = ({ backend, plugin }: ScenarioConfig): string => {
+    if (plugin !== undefined || byName.has(backend)) return plugin?.name ?? backend;
+    const attached = plugins.filter(({ attachesAs }) => attachesAs === backend);
+    return attached.length === 1 ? (attached[0] as PluginDefinition).name : backend;
+  };
   const named = (name: string): PluginDefinition => {
     const plugin = byName.get(name);
     if (plugin === undefined) throw new Error(unknown(name));
@@ -67,9 +73,4 @@ export function backendHost(plugins: readonly PluginDefinition[]): BackendHost {
     plan: (config) => named(nameOf(config)).plan(config),
   };
   return { definition, modules };
-}
-
-/** The plugin that a scenario asks for. */
-function nameOf({ backend, plugin }: ScenarioConfig): string {
-  return plugin?.name ?? backend;
 }

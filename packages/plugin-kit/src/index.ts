@@ -18,6 +18,7 @@ export {
   type PluginReport,
   selectPluginChecks,
 } from './conform/run.ts';
+export { configured } from './lab/configured.ts';
 export { type HostedPlugin, type HostOptions, hostDevicePlugin } from './lab/host-plugin.ts';
 export { type LabRun, type LabRunResult, PluginLab } from './lab/plugin-lab.ts';
 export { asDevice, importPlugin } from './package/import-plugin.ts';

@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { OperatorError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { keepOption } from '../plugin-flags.ts';
 import { VERSION } from '../version.ts';
 
 const ROLES = ['guest', 'backend', 'switch', 'nic'] as const;
@@ -18,6 +19,8 @@ export function register(program: Command, io: Io): void {
     .requiredOption('--listen <address>', 'HOST:PORT, [IPV6]:PORT or unix:/path')
     .option('--token-file <file>', 'secret of the lab: calls without it are refused')
     .option('--tls <dir>', 'ca.crt, tls.crt and tls.key of this service, which TCP off loopback needs')
+    .option('--plugin <folder>', 'backend: a plugin of your own, in place of the built-in back ends')
+    .option('--option <name=value>', 'an option of the plugin; repeat for more', keepOption, {})
     .option('--exit-with-stdin', 'end when standard input ends (for a parent process)')
     .addHelpText('after', '\nExample:\n  vhostlab serve backend --listen unix:/tmp/backend.sock')
     .action((role: (typeof ROLES)[number], flags: ServeFlags) => serve(io, role, flags));
@@ -27,6 +30,8 @@ interface ServeFlags {
   listen: string;
   tokenFile?: string;
   tls?: string;
+  plugin?: string;
+  option: Record<string, unknown>;
   exitWithStdin?: boolean;
 }
 
@@ -34,6 +39,7 @@ async function serve(io: Io, role: (typeof ROLES)[number], flags: ServeFlags): P
   const { listen, tokenFile, tls } = flags;
   const [{ AddressError, createGrpcTransport, loadSecurity, serveGrpc }, { hostServices }, { startTracing }] =
     await Promise.all([import('@vhostlab/contracts'), import('@vhostlab/lab'), import('../tracing.ts')]);
+  const plugin = await openPlugged(role, flags);
   const instanceId = `${role}-${process.pid}`;
   const tracing = startTracing(role, instanceId, VERSION);
   const { logger } = tracing.telemetry;
@@ -55,6 +61,7 @@ async function serve(io: Io, role: (typeof ROLES)[number], flags: ServeFlags): P
     processId: process.pid,
     tracing,
     exit: () => stop.abort(),
+    ...(plugin === undefined ? {} : { plugins: [plugin.device] }),
     connect: (address, peer) => createGrpcTransport(address, { security, serverName: peer }),
   });
   const server = await serveGrpc({
@@ -81,5 +88,16 @@ async function serve(io: Io, role: (typeof ROLES)[number], flags: ServeFlags): P
   hosted.runtime.close();
   await server.close(1000);
   await tracing.telemetry.shutdown();
+  await plugin?.close();
   process.stdin.destroy();
+}
+
+/** The plugin that the service hosts; undefined: the built-in back ends. */
+async function openPlugged(role: string, { plugin: folder, option }: ServeFlags) {
+  if (folder === undefined) return undefined;
+  if (role !== 'backend') throw new OperatorError('--plugin: only the backend service hosts plugins');
+  const { configured, openPlugin } = await import('@vhostlab/plugin-kit');
+  const { device, close } = await openPlugin({ package: folder });
+  if (device === undefined) throw new OperatorError(`--plugin: ${folder} is no plugin that can be hosted`);
+  return { device: configured(device, option), close };
 }

@@ -5,7 +5,7 @@ import { type BurstChannel, type BurstInstanceInit, PluginFault } from './burst-
 /** How long a plugin may take for one call: enough for a busy machine, and an end for one that hangs. */
 const TIMEOUT_MS = 10_000;
 /** Several calls are one order to the thread: it gives up first, because it knows which of them it waits for. */
-const SPARE_MS = 2_000;
+const SPARE_MS = 30_000;
 
 let instances = 0;
 

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { backendHost, type PluginDefinition } from '@vhostlab/backend-sdk';
+import type { PluginDefinition } from '@vhostlab/backend-sdk';
 import {
-  componentProgram,
   createClient,
   createLocalTransport,
-  implementLifecycle,
   lifecycleClient,
   type Role,
   runtimeV1,
@@ -13,16 +11,21 @@ import { compileCostProfile, parseCostProfile } from '@vhostlab/cost-profile';
 import {
   buildScenario,
   type CompareOptionsInput,
+  type HostedServices,
+  hostServices,
   PLUGINS,
   parseCompareOptions,
   ROLES,
-  RuntimeServer,
   runScenario,
-  SERVICES,
+  type Tracing,
 } from '@vhostlab/lab';
 import type { ScenarioConfig, WorkloadName } from '@vhostlab/workload';
 
 const PROFILE = 'reference.yaml';
+const NO_TRACING: Tracing = {
+  providerFor: () => undefined,
+  takeSpans: () => ({ otlpJson: new Uint8Array(), dropped: 0 }),
+};
 
 /** What a run of a plugin in a lab is about. */
 export interface LabRun {
@@ -60,27 +63,20 @@ interface Sink {
 /** A lab in this process whose back-end service has the built-in plugins and `plugin`. Close it after use. */
 export class PluginLab {
   readonly #plugin: PluginDefinition;
-  readonly #runtime: RuntimeServer;
+  readonly #hosted: HostedServices;
   readonly #transport: ReturnType<typeof createLocalTransport>;
   #runs = 0;
 
   constructor(plugin: PluginDefinition) {
     this.#plugin = plugin;
-    const host = backendHost([...PLUGINS.filter(({ name }) => name !== plugin.name), plugin]);
-    const services = { ...SERVICES, backend: host };
-    const own = { instanceId: 'plugin-lab', processId: process.pid };
-    const version = { major: 0, minor: 1, patch: 0 };
-    this.#runtime = new RuntimeServer({
-      own: { ...own, name: 'plugin-lab', version, clocks: [1] },
-      modules: new Map(ROLES.flatMap((role) => [...services[role].modules])),
-      takeSpans: () => ({ otlpJson: new Uint8Array(), dropped: 0 }),
+    this.#hosted = hostServices(ROLES, {
+      instanceId: 'plugin-lab',
+      processId: process.pid,
+      tracing: NO_TRACING,
       exit: () => undefined,
+      plugins: [...PLUGINS.filter(({ name }) => name !== plugin.name), plugin],
     });
-    const program = (role: Role) => componentProgram(services[role].definition, own, () => ({}));
-    this.#transport = createLocalTransport([
-      ...ROLES.map((role) => implementLifecycle(role, program(role))),
-      ...this.#runtime.implementations(),
-    ]);
+    this.#transport = createLocalTransport(this.#hosted.implementations);
   }
 
   /** Runs one workload over the plugin to its end in virtual time. */
@@ -123,7 +119,7 @@ export class PluginLab {
   }
 
   close(): void {
-    this.#runtime.close();
+    this.#hosted.runtime.close();
     this.#transport.close();
   }
 }
