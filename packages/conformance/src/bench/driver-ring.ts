@@ -8,6 +8,7 @@ import { VIRTQ_DESC_F_AVAIL, VIRTQ_DESC_F_USED, VIRTQ_DESC_F_WRITE } from '@vhos
  */
 export class DriverRing {
   readonly setup: RingSetup;
+  readonly #isRunning: () => boolean;
   readonly #u8: Uint8Array;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
@@ -15,14 +16,21 @@ export class DriverRing {
   #next: number;
   #wrap: boolean;
 
-  constructor(arena: MappedArena, setup: RingSetup) {
+  /** `isRunning`: false once the ring was stopped, by the front end or by its end, and its memory may be gone. */
+  constructor(arena: MappedArena, setup: RingSetup, isRunning: () => boolean) {
     this.setup = setup;
+    this.#isRunning = isRunning;
     this.#u8 = new Uint8Array(arena.buffer);
     this.#u16 = new Uint16Array(arena.buffer);
     this.#u32 = new Uint32Array(arena.buffer);
     const { base } = setup;
     this.#next = base.format === 'split' ? base.lastAvail : base.used;
     this.#wrap = base.format === 'split' || base.usedWrap;
+  }
+
+  /** Ask again after each wait: nothing else here may be used once this is false. */
+  get isRunning(): boolean {
+    return this.#isRunning();
   }
 
   get size(): number {
@@ -83,13 +91,16 @@ export class DriverRing {
   }
 
   /**
-   * Publishes the used entries as a careless device does, one byte after the other. `between` lets the driver look.
+   * Publishes the used entries as a careless device does, one byte after the other. `between` lets the driver look. False
+   * when the ring was stopped meanwhile.
    */
-  async publishTorn(between: () => Promise<void>): Promise<void> {
+  async publishTorn(between: () => Promise<void>): Promise<boolean> {
     const at = this.setup.areas.device + 2;
     this.#u8[at] = this.#next & 0xff;
     await between();
+    if (!this.isRunning) return false;
     this.#u8[at + 1] = this.#next >>> 8;
+    return true;
   }
 
   /** Writes a used descriptor over the next `slots` and publishes it (packed). */

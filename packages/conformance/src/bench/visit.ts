@@ -123,7 +123,7 @@ export class Visit {
   #ringOf(setup: DriverRing['setup']): DriverRing {
     const known = this.#rings.get(setup.index);
     if (known !== undefined) return known;
-    const ring = new DriverRing(this.#arena, setup);
+    const ring = new DriverRing(this.#arena, setup, () => this.device.rings.has(setup.index));
     this.#rings.set(setup.index, ring);
     return ring;
   }

@@ -101,8 +101,10 @@ export class FrontEndRun {
   async #renew(): Promise<void> {
     const { control, restart } = this.#options;
     if (control === null || (restart === 'ended' && control.ended === null)) return;
-    await control.start();
+    // what the old one left in the queue goes first: the new one may connect only once
+    await control.stop();
     this.#target.drop();
+    await control.start();
   }
 
   /** Whether it connects again and gets its rings to run: asked only of one that is not started anew in any case. */

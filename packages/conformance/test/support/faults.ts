@@ -59,13 +59,22 @@ export interface SocketFaults {
   readonly believesSizes?: boolean;
   /** Ends, as a crash would, when the peer closes inside a message. */
   readonly diesOfHalves?: boolean;
+  /** Ends when the peer closes before it has answered. */
+  readonly diesOfSilence?: boolean;
+  /** Ends when a header promises more than there is memory. */
+  readonly diesOfSizes?: boolean;
   /** Ends when a connection was closed without a message, the hundredth time. */
   readonly diesOfConnections?: boolean;
 }
 
 /** What a mutant remembers of one connection. */
 export interface SocketState {
+  /** Names of the messages that came. */
   readonly seen: Set<string>;
+  /** How many came. */
+  count: number;
+  /** Numbers of the requests that were sent and have no answer yet, oldest first. */
+  readonly asked: number[];
 }
 
 /** One way in which a back end is wrong. */

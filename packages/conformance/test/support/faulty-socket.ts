@@ -5,6 +5,7 @@ import {
   type Fd,
   FLAG_REPLY,
   FrameReader,
+  frontMessage,
   type Message,
   type MessageSocket,
   type Received,
@@ -14,6 +15,12 @@ import {
 import type { SocketFaults, SocketState } from './faults.ts';
 
 const LONGEST = 4096;
+
+/** What comes through the socket: requests by default. */
+export interface SocketView {
+  readonly channel: 'main' | 'backend';
+  readonly role: 'request' | 'reply';
+}
 
 /** What the socket does to its peer as a whole. */
 export interface SocketHost {
@@ -29,21 +36,29 @@ export class FaultySocket implements MessageSocket {
   readonly #faults: SocketFaults;
   readonly #host: SocketHost;
   readonly #reader = new FrameReader(2 ** 20);
-  readonly #state: SocketState = { seen: new Set() };
+  readonly #view: SocketView;
+  readonly #state: SocketState = { seen: new Set(), count: 0, asked: [] };
   /** What the session has not read yet of the present message. */
   #bytes: Uint8Array = new Uint8Array();
   #fds: readonly Fd[] = [];
   #truncated = false;
   #isOver = false;
 
-  constructor(inner: MessageSocket, faults: SocketFaults, host: SocketHost) {
+  constructor(
+    inner: MessageSocket,
+    faults: SocketFaults,
+    host: SocketHost,
+    view: SocketView = { channel: 'main', role: 'request' },
+  ) {
     this.#inner = inner;
+    this.#view = view;
     this.#faults = faults;
     this.#host = host;
   }
 
   send(bytes: Uint8Array, fds: readonly Fd[]): number | 'again' | 'closed' {
     const copy = bytes.slice();
+    this.#note(copy, fds.length);
     const what = this.#faults.reply?.(copy, new DataView(copy.buffer).getUint32(0, true));
     if (what === 'drop') return bytes.length;
     const sent = this.#inner.send(copy, fds);
@@ -92,7 +107,7 @@ export class FaultySocket implements MessageSocket {
     const taken = this.#reader.take(received);
     if (taken.kind === 'more' && this.#faults.believesSizes === true) return this.#believe();
     if (taken.kind === 'broken' && this.#faults.believesSizes === true) return this.#believe(true);
-    if (taken.kind === 'broken') return this.#over();
+    if (taken.kind === 'broken') return this.#broken();
     if (taken.kind === 'more') return this.#next(maxFds);
     return this.#decide(taken.frame.bytes, taken.frame.fds) ? 'message' : this.#next(maxFds);
   }
@@ -100,11 +115,14 @@ export class FaultySocket implements MessageSocket {
   /** True when the session gets the message. */
   #decide(bytes: Uint8Array, fds: readonly Fd[]): boolean {
     const { decide, rewrite, keepsDescriptors, answersUnasked } = this.#faults;
-    const message = decodeMessage(bytes, 'main', 'request', fds.length);
+    const { channel, role } = this.#view;
+    const message = decodeMessage(bytes, channel, role, fds.length);
     if (this.#faults.hoards === true) this.#host.keep(memfd('hoard', 4096));
     if (keepsDescriptors === true) for (const fd of fds) this.#host.keep(fd.dup());
     const deed = decide?.(message, this.#state, fds) ?? 'pass';
     this.#state.seen.add(message.name);
+    this.#state.count++;
+    if (role === 'reply' && this.#state.asked[0] === message.header.request) this.#state.asked.shift();
     if (deed === 'pass') {
       rewrite?.(bytes, message);
       if (answersUnasked === message.name && !message.needReply) this.#answer(message.header.request, 0);
@@ -121,6 +139,15 @@ export class FaultySocket implements MessageSocket {
     return false;
   }
 
+  /** Remembers a request of this side that has an answer. */
+  #note(bytes: Uint8Array, fdCount: number): void {
+    if (this.#view.role !== 'reply') return;
+    const { header, needReply } = decodeMessage(bytes, 'main', 'request', fdCount);
+    const row = frontMessage(header.request);
+    const hasOwn = (row?.reply ?? null) !== null && row?.replyWhen === undefined;
+    if (needReply || hasOwn) this.#state.asked.push(header.request);
+  }
+
   #answer(request: number, value: number): void {
     this.#inner.send(encodeMessage({ request, payload: u64Payload(value), role: 'reply' }), []);
   }
@@ -134,8 +161,15 @@ export class FaultySocket implements MessageSocket {
 
   #ended(): 'closed' {
     if (this.#reader.isInside && this.#faults.diesOfHalves === true) this.#host.die();
+    if (this.#state.asked.length > 0 && this.#faults.diesOfSilence === true) this.#host.die();
     if (this.#state.seen.size === 0) this.#host.emptyConnection();
     return 'closed';
+  }
+
+  /** A header promises more than is taken. */
+  #broken(): 'closed' {
+    if (this.#faults.diesOfSizes === true) this.#host.die();
+    return this.#over();
   }
 
   #over(): 'closed' {

@@ -16,11 +16,16 @@ interface BadUsed {
   readonly place: (ring: DriverRing) => void;
 }
 
-/** An id of the ring that is not with the device; the last one when all are. */
-function idleId(ring: DriverRing): number {
+/** Uses an id of the ring that is not with the device. When all are, one is given back first, rightly. */
+function useIdle(ring: DriverRing): void {
   const heads = ring.heads();
-  for (let id = 0; id < ring.size; id++) if (!heads.has(id)) return id;
-  return ring.size - 1;
+  let id = 0;
+  while (heads.has(id)) id++;
+  if (id === ring.size) {
+    id = ring.head();
+    ring.write(id, 0);
+  }
+  ring.use(id, 0);
 }
 
 const SPLIT: readonly BadUsed[] = [
@@ -28,7 +33,7 @@ const SPLIT: readonly BadUsed[] = [
     name: 'used-never-offered',
     title: 'a used id that was never made available',
     index: TRANSMIT,
-    place: (ring) => ring.use(idleId(ring), 0),
+    place: useIdle,
   },
   {
     name: 'used-id-size',
@@ -181,14 +186,15 @@ export const FRONT_END_RINGS: readonly FrontEndCheck[] = [
       const visit = await bench.visit({ packed: false });
       const ring = await bench.stocked(visit, TRANSMIT);
       let used = 0;
-      for (let turn = 0; turn < 4096 && used < 1024; turn++) {
+      for (let turn = 0; turn < 4096 && used < 1024 && ring.isRunning; turn++) {
         const waiting = Math.min(ring.waiting, ring.size);
         for (let i = 0; i < waiting; i++) ring.write(ring.head(), 0);
         if (waiting > 0) {
-          await ring.publishTorn(() => {
+          const isWhole = await ring.publishTorn(() => {
             ring.call();
             return bench.breathe();
           });
+          if (!isWhole) break;
           ring.call();
           used += waiting;
         }
