@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -58,6 +58,21 @@ describe('the guide for authors of plugins, outside the repository', () => {
     if (command.includes('plugin try') && !command.includes('--json'))
       expect(output).toMatch(/[1-9]\d* of \d+ frames/);
     if (command.includes('plugin list')) expect(output).toContain(join(work, 'my-device'));
+  });
+
+  it.each(['my-switch', 'my-device', 'my-python'])('%s carries traffic in a lab', (plugin) => {
+    const [, lab] = /^```yaml\n(.*?)^```$/ms.exec(guide) as unknown as [string, string];
+    const socket = join(work, 'host.sock');
+    writeFileSync(join(work, 'mine.lab.yaml'), lab.replace('/tmp/mine.sock', socket));
+    const vhostlab = 'node_modules/.bin/vhostlab';
+    const { status, output } = run(
+      `${vhostlab} serve backend --listen unix:${socket} --plugin ${plugin} & service=$!
+      while [ ! -S ${socket} ] && kill -0 $service; do sleep 0.1; done
+      ${vhostlab} lab up mine.lab.yaml --wait --foreground; status=$?
+      kill $service; wait $service; exit $status`,
+    );
+    expect(status, output).toBe(0);
+    expect(output).toMatch(/pvp\/vhost-user +complete +500 +500 +0/);
   });
 
   it('leaves a report that names every check', () => {

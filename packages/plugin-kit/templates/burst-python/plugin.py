@@ -127,7 +127,7 @@ def serve():
         sys.exit(f'{NAME} is a vhostlab plugin; start it with: vhostlab plugin run --package {HERE}')
     plugin, listen = Plugin(), os.environ.get('VHOSTLAB_PLUGIN_LISTEN', '127.0.0.1:0')
     size = [('grpc.max_receive_message_length', 64 << 20), ('grpc.max_send_message_length', 64 << 20)]
-    server = grpc.server(futures.ThreadPoolExecutor(8), options=size)
+    server = grpc.server(futures.ThreadPoolExecutor(32), options=size)
     make = lambda kind, call, module: kind(getattr(plugin, call), getattr(module, f'{call}Request').FromString,
                                            getattr(module, f'{call}Response').SerializeToString)
     calls = [method.name for method in backend.DESCRIPTOR.services_by_name['BackendService'].methods]
