@@ -10,12 +10,15 @@ import type { Visit, VisitOptions } from './visit.ts';
 /** What one check of a front end works with. */
 export class FrontEndBench {
   readonly limits: Limits;
+  /** The front end uses packed rings where they are offered: offered where a check does not care. */
+  readonly isPacked: boolean;
   readonly #target: FrontEndTarget;
   readonly #visits: Visit[] = [];
   readonly #fds: Fd[] = [];
 
-  constructor(target: FrontEndTarget, limits: Limits) {
+  constructor(target: FrontEndTarget, limits: Limits, isPacked = false) {
     this.#target = target;
+    this.isPacked = isPacked;
     this.limits = limits;
   }
 

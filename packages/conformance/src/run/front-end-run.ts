@@ -69,7 +69,7 @@ export class FrontEndRun {
 
   async #judge(check: FrontEndCheck): Promise<Outcome> {
     await this.#renew();
-    const bench = new FrontEndBench(this.#target, this.#options.limits);
+    const bench = new FrontEndBench(this.#target, this.#options.limits, this.#isPacked);
     let found: Outcome;
     try {
       found = await check.run(bench);
@@ -113,7 +113,7 @@ export class FrontEndRun {
     if (control !== null && (restart === 'each' || control.ended !== null)) return true;
     const bench = new FrontEndBench(this.#target, limits);
     try {
-      const visit = await bench.visit({ packed: false });
+      const visit = await bench.visit({ packed: this.#isPacked });
       return (await visit.stocked(0, limits.recoverMs)) !== null;
     } catch (error) {
       outcomeOf(error);

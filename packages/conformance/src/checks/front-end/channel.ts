@@ -45,7 +45,7 @@ function bytesOf({ request, payload, flags, size }: Request): Uint8Array {
 
 /** A visit whose rings run and whose channel is there. */
 async function channelOf(bench: FrontEndBench): Promise<Visit> {
-  const visit = await bench.visit({ packed: false });
+  const visit = await bench.visit({ packed: bench.isPacked });
   await bench.stocked(visit, 0);
   return visit;
 }

@@ -91,7 +91,7 @@ function badReply(request: (typeof TRIED)[number], { name, title, change }: BadR
     async (bench) => {
       let isDone = false;
       const visit = await bench.visit({
-        packed: false,
+        packed: bench.isPacked,
         tamper: (sent, bytes) => {
           const isMeant = sent === number || (request === 'SET_MEM_TABLE' && sent === FRONT.ADD_MEM_REG);
           if (!isMeant || isDone) return { bytes };
@@ -121,7 +121,7 @@ export const FRONT_END_REPLIES: readonly FrontEndCheck[] = [
     async (bench) => {
       let isDone = false;
       const visit = await bench.visit({
-        packed: false,
+        packed: bench.isPacked,
         tamper: (sent, bytes) => {
           if (sent !== FRONT.SET_MEM_TABLE && sent !== FRONT.ADD_MEM_REG) return { bytes };
           isDone = true;
@@ -146,7 +146,7 @@ export const FRONT_END_REPLIES: readonly FrontEndCheck[] = [
     async (bench) => {
       let strays: readonly Fd[] = [];
       const visit = await bench.visit({
-        packed: false,
+        packed: bench.isPacked,
         tamper: (_sent, bytes, fds) => ({ bytes, fds: [...fds, ...strays] }),
       });
       const { fd, count } = bench.marked(visit);
@@ -165,7 +165,7 @@ export const FRONT_END_REPLIES: readonly FrontEndCheck[] = [
       clause: clauseOf('GET_FEATURES'),
     },
     async (bench) => {
-      const visit = await bench.visit({ packed: false });
+      const visit = await bench.visit({ packed: bench.isPacked });
       visit.sendRaw(Uint8Array.of(1, 0, 0, 0, 5, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
       await visit.stocked(0, bench.limits.pauseMs * 4);
       await bench.settle(visit);

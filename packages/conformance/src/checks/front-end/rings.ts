@@ -1,5 +1,6 @@
 import type { DriverRing } from '../../bench/driver-ring.ts';
 import type { FrontEndCheck } from '../../check.ts';
+import { notClaimed } from '../../report/verdict.ts';
 import { check, judge } from './define.ts';
 
 const USED = 'virtio 1.3, 2.7.8';
@@ -163,6 +164,7 @@ function ringCheck(format: 'split' | 'packed', { name, title, index, place }: Ba
     async (bench) => {
       const visit = await bench.visit({ packed: format === 'packed' });
       const ring = await bench.stocked(visit, index);
+      if (ring.setup.format !== format) return notClaimed(`its rings are not ${format} this time`);
       place(ring);
       ring.call();
       await bench.settle(visit);
