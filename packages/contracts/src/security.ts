@@ -52,7 +52,9 @@ export function loadSecurity(from: { tokenFile?: string; tlsFolder?: string }): 
 /** Whether an address can be reached from this machine alone. */
 export function isLocal(address: Address): boolean {
   const { host, socketPath } = address;
-  return socketPath !== undefined || host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host ?? '');
+  return (
+    socketPath !== undefined || host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host ?? '')
+  );
 }
 
 /**
