@@ -5,6 +5,7 @@ export { ensureHugePages, type HugePages, hugePages } from './hugepages.ts';
 export { arrived, fileAddress, limitMigration, type MigrationStatus, migrateTo } from './migration.ts';
 export { type NetVhostOptions, netVhost } from './net-vhost.ts';
 export { Network, type NetworkResult } from './network.ts';
+export { type NodeGuestOptions, nodeGuest } from './node-guest.ts';
 export { OvsDpdk, type OvsDpdkOptions, type OvsPortStats, ovsDpdk } from './ovs-dpdk.ts';
 export {
   clearStaleSocket,

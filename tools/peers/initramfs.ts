@@ -66,8 +66,14 @@ export function guestInitramfs(
 ): Buffer {
   const modules = join(cache, 'linux/lib/modules/current/kernel');
   const text = (content: string) => new TextEncoder().encode(content);
+  const folders = new Set(['bin', 'dev', 'proc', 'sys', 'tmp', 'modules']);
+  for (const path of Object.keys(files)) {
+    // the kernel unpacks no file whose folder is not there yet
+    const parts = path.split('/');
+    for (let depth = 1; depth < parts.length; depth++) folders.add(parts.slice(0, depth).join('/'));
+  }
   return cpioArchive([
-    ...['bin', 'dev', 'proc', 'sys', 'tmp', 'modules'].map((path) => ({ path, mode: DIRECTORY })),
+    ...[...folders].map((path) => ({ path, mode: DIRECTORY })),
     { path: 'dev/console', mode: CHARACTER_DEVICE, device: [5, 1] },
     { path: 'bin/busybox', mode: PROGRAM, content: readFileSync(join(cache, 'busybox/bin/busybox')) },
     ...MODULES.map((path) => ({

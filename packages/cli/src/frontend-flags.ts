@@ -5,7 +5,8 @@ import { OperatorError } from './errors.ts';
 
 /** The flags of `vhostlab vhost-user frontend` as commander gives them. */
 export interface FrontendFlags {
-  socketPath: string;
+  socketPath?: string;
+  vhostNet?: string;
   server?: boolean;
   reconnect?: boolean;
   inflight?: boolean;
@@ -48,7 +49,8 @@ const WORKLOADS = 'tx, rx, forward, rr, verify or pcap:FILE';
 /** Adds the flags. */
 export function addFrontendFlags(command: Command): Command {
   return command
-    .requiredOption('--socket-path <path>', 'socket of the back end')
+    .option('--socket-path <path>', 'socket of the back end')
+    .option('--vhost-net <tap>', "the kernel's /dev/vhost-net and this tap interface in place of a socket")
     .option('--server', 'listen there, and take one back end after the other')
     .option('--reconnect', 'connect again when the back end is gone')
     .option('--inflight', 'the next back end learns from shared memory what the one before had in flight')
@@ -122,7 +124,8 @@ export function addFrontendFlags(command: Command): Command {
 export function frontendOptions(flags: FrontendFlags, capture: Uint8Array | undefined): FrontendOptions {
   const { inOrder, mrgRxbuf, indirect, eventIdx = false, csum, tso = false, txLayout } = flags;
   return {
-    socketPath: flags.socketPath,
+    ...(flags.socketPath === undefined ? {} : { socketPath: flags.socketPath }),
+    ...(flags.vhostNet === undefined ? {} : { vhostNet: flags.vhostNet }),
     ...(flags.server === undefined ? {} : { server: flags.server }),
     ...(flags.reconnect === undefined ? {} : { reconnect: flags.reconnect }),
     ...(flags.inflight === undefined ? {} : { inflight: flags.inflight }),

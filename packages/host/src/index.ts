@@ -18,6 +18,7 @@ export {
 } from './fd-status.ts';
 export { createFile, readFileBytes } from './file.ts';
 export { errnoName, HostError } from './host-error.ts';
+export { ioctlBytes, ioctlValue } from './ioctl.ts';
 export { attachArena, type MapFileOptions, MappedArena, reserveArena } from './mapped-arena.ts';
 export {
   F_SEAL_GROW,
@@ -38,6 +39,7 @@ export {
   TUN_F_TSO6,
 } from './network.ts';
 export { openPath } from './open-path.ts';
+export { openPacketSocket } from './packet-socket.ts';
 export { peerProcess } from './peer-process.ts';
 export { pidfdGetfd, pidfdOpen } from './pidfd.ts';
 export { pipe } from './pipe.ts';

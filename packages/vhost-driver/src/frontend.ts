@@ -1,19 +1,19 @@
-import { monotonicMs, Reactor, sleep, UnixSocket, within } from '@vhostlab/host';
-import { type CloseReason, FrontendRequestError, FrontendSession, HostSocket } from '@vhostlab/vhost-user';
+import { monotonicMs, Reactor, sleep, within } from '@vhostlab/host';
+import { type CloseReason, FrontendRequestError, type FrontendSession } from '@vhostlab/vhost-user';
 import type { FeatureSet } from '@vhostlab/virtio-net';
 import { FrontendError } from './errors.ts';
-import { wantedFeatures } from './feature-choice.ts';
 import { type FrontendFigures, latencyOf, readQueues, sumOf, verifiedOf } from './figures.ts';
 import type { Frontend, FrontendEnd, FrontendResult } from './frontend-api.ts';
 import { Guest } from './guest.ts';
+import { kernelBackends } from './kernel/kernel-backend.ts';
 import type { GuestMemory } from './memory/guest-memory.ts';
 import { type FrontendOptions, type Settings, settingsOf, type Workload } from './options.ts';
 import { RawRing } from './raw-ring.ts';
 import { agreementOf } from './session/agreement.ts';
-import { agree, begin, stopRings } from './session/handshake.ts';
+import type { BackendSession, BackendSource } from './session/backend.ts';
 import { InflightRegion } from './session/inflight-region.ts';
-import { connectToBackends, type Link, listenForBackends } from './session/link.ts';
 import { RingEvents } from './session/ring-events.ts';
+import { socketBackends } from './session/socket-backend.ts';
 import type { QueuePlan } from './worker/plan.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -48,8 +48,8 @@ class DriverFrontend implements Frontend {
   readonly #settings: Settings;
   readonly #guest: Guest;
   readonly #reactor = new Reactor();
-  #link: Link | undefined;
-  #session: FrontendSession | undefined;
+  #source: BackendSource | undefined;
+  #backend: BackendSession | undefined;
   #events: RingEvents[] = [];
   readonly #inflight = new InflightRegion();
   #features: FeatureSet | undefined;
@@ -92,18 +92,25 @@ class DriverFrontend implements Frontend {
   }
 
   get session(): FrontendSession {
-    if (this.#session === undefined) throw new Error('there is no session yet');
-    return this.#session;
+    const { messages } = this.#attached;
+    if (messages === undefined) throw new Error('the kernel takes no messages');
+    return messages;
+  }
+
+  get #attached(): BackendSession {
+    if (this.#backend === undefined) throw new Error('there is no session yet');
+    return this.#backend;
   }
 
   /** Takes the first back end; then goes on by itself. */
   async begin(): Promise<void> {
-    const { socketPath, server, onEvent, connectTimeoutMs } = this.#settings;
+    const { server, vhostNet, connectTimeoutMs } = this.#settings;
     // whoever connects is served at once
     if (server) await this.#startThreads();
-    this.#link = server
-      ? listenForBackends(socketPath, this.#reactor, onEvent)
-      : connectToBackends(socketPath, this.#reactor);
+    this.#source =
+      vhostNet === undefined
+        ? socketBackends(this.#settings, this.#reactor)
+        : kernelBackends(this.#settings, vhostNet);
     await this.#take(connectTimeoutMs);
     this.#startMs = monotonicMs();
     this.#following = this.#follow();
@@ -115,17 +122,16 @@ class DriverFrontend implements Frontend {
 
   /** Takes the next back end: agrees with it, hands it memory and rings. False: the link was closed meanwhile. */
   async #take(timeoutMs: number): Promise<boolean> {
-    const socket = await this.#link!.next(timeoutMs);
-    if (socket === undefined) return false;
-    const session = this.#open(socket);
+    const backend = await this.#source!.next(timeoutMs);
+    if (backend === undefined) return false;
     const events = this.rings.map(() => new RingEvents());
     try {
-      const features = await agree(session, this.#settings, this.#features);
+      const features = await backend.agree(this.#features);
       const bases = await this.#prepare(features);
-      await this.#handInflight(session);
-      await begin(session, this.memory, this.rings, bases, events);
+      if (this.#settings.inflight) await backend.handInflight(this.#inflight);
+      await backend.begin(this.memory, this.rings, bases, events);
       this.#features = features;
-      this.#session = session;
+      this.#backend = backend;
       this.#events = events;
       this.#connections++;
       await this.#guest.pool?.attach(
@@ -138,28 +144,11 @@ class DriverFrontend implements Frontend {
       this.#settings.onEvent({ kind: 'started', features: String(features), connection: this.#connections });
       return true;
     } catch (error) {
-      session.close('the front end gave up');
-      await session.finished;
+      backend.close('the front end gave up');
+      await backend.finished;
       for (const ring of events) ring.close();
       throw error;
     }
-  }
-
-  #open(socket: HostSocket): FrontendSession {
-    const { replyTimeoutMs, observer } = this.#settings;
-    return new FrontendSession(socket, {
-      features: wantedFeatures(this.#settings).toBigInt(),
-      timeoutMs: replyTimeoutMs,
-      observer,
-      makeChannel: () => {
-        const [near, far] = UnixSocket.pair();
-        return { near: new HostSocket(near, this.#reactor), far: far.fd };
-      },
-      requests: {
-        iotlb: async () => 'this guest has no IOMMU',
-        configChanged: async () => null,
-      },
-    });
   }
 
   /** Makes the rings ready for a back end; where each begins. */
@@ -179,11 +168,6 @@ class DriverFrontend implements Frontend {
     return restarts.map(({ base }) => base);
   }
 
-  async #handInflight(session: FrontendSession): Promise<void> {
-    const { inflight, queueSize } = this.#settings;
-    if (inflight) await this.#inflight.hand(session, this.rings.length, queueSize);
-  }
-
   /** Waits for the end of each session, and takes another back end if it may. Never rejects. */
   async #follow(): Promise<void> {
     try {
@@ -195,7 +179,7 @@ class DriverFrontend implements Frontend {
 
   /** The end of one session; true when another one has begun. */
   async #followOne(): Promise<boolean> {
-    const reason: CloseReason = await this.session.finished;
+    const reason: CloseReason = await this.#attached.finished;
     if (this.#isStopping) return false;
     this.#settings.onEvent({ kind: 'lost', reason: reason.text });
     await this.#guest.pool?.detach();
@@ -266,12 +250,12 @@ class DriverFrontend implements Frontend {
 
   async #stop(): Promise<FrontendResult> {
     this.#isStopping = true;
-    this.#link?.close();
+    this.#source?.close();
     try {
-      const session = this.session;
-      const isThere = (await within(session.finished, 0)) === undefined;
+      const backend = this.#attached;
+      const isThere = (await within(backend.finished, 0)) === undefined;
       if (isThere) await this.#drain();
-      const stoppedAt = isThere ? await stopRings(session, this.rings).catch(() => []) : [];
+      const stoppedAt = isThere ? await backend.stopRings(this.rings).catch(() => []) : [];
       await this.#guest.pool?.detach();
       const reports = (await this.#guest.pool?.report()) ?? [];
       const figures = this.figures();
@@ -308,9 +292,9 @@ class DriverFrontend implements Frontend {
   /** Gives everything back. */
   async release(): Promise<void> {
     this.#isStopping = true;
-    this.#link?.close();
-    this.#session?.close('the front end ends');
-    await this.#session?.finished;
+    this.#source?.close();
+    this.#backend?.close('the front end ends');
+    await this.#backend?.finished;
     await this.#following;
     // threads first: they use the eventfds and the memory
     await this.#guest.close();

@@ -48,7 +48,13 @@ export type Workload =
     };
 
 export interface FrontendOptions {
-  readonly socketPath: string;
+  /** Socket of the back end; this or `vhostNet`. */
+  readonly socketPath?: string;
+  /**
+   * Name of the tap interface, made if there is none, that the kernel's vhost-net joins to the guest: /dev/vhost-net in
+   * place of a socket. Split rings; offloads are the tap's.
+   */
+  readonly vhostNet?: string;
   /** Listens, and takes one back end after the other. Default: connects. */
   readonly server?: boolean;
   /** Client: connects again when the back end is gone. A server always takes a new one. */
@@ -116,10 +122,13 @@ export type FrontendEvent =
 
 /** Options with every default filled in. */
 export interface Settings
-  extends Required<Omit<FrontendOptions, 'featureMask' | 'writePcap' | 'features' | 'observer'>> {
+  extends Required<
+    Omit<FrontendOptions, 'featureMask' | 'writePcap' | 'features' | 'observer' | 'vhostNet'>
+  > {
   readonly features: Required<FeatureWishes>;
   readonly featureMask: bigint;
   readonly writePcap: string | undefined;
+  readonly vhostNet: string | undefined;
   readonly observer: FrontendObserver;
 }
 
@@ -129,6 +138,8 @@ function withFlows(workload: Workload, queues: number): Workload {
   return { ...workload, traffic: { flows: queues, ...workload.traffic } };
 }
 
+/** IFNAMSIZ of Linux without the end mark. */
+const MAX_INTERFACE_BYTES = 15;
 const MAX_MEMORY_BYTES = 2 ** 32 - 2 ** 28;
 
 /** Fills in defaults. Throws a FrontendError of one sentence for a value that is out of range. */
@@ -138,7 +149,8 @@ export function settingsOf(options: FrontendOptions): Settings {
   const wishes = options.features ?? {};
   const tso = wishes.tso ?? false;
   const settings: Settings = {
-    socketPath: options.socketPath,
+    socketPath: options.socketPath ?? '',
+    vhostNet: options.vhostNet,
     server: options.server ?? false,
     reconnect: options.reconnect ?? options.server ?? false,
     connectTimeoutMs: options.connectTimeoutMs ?? (options.server ? Number.POSITIVE_INFINITY : 10_000),
@@ -174,6 +186,7 @@ export function settingsOf(options: FrontendOptions): Settings {
 }
 
 function check(settings: Settings): void {
+  checkBackend(settings);
   range('queues', settings.queues, 1, 128);
   range('regions', settings.regions, 1, 8);
   const flows = 'traffic' in settings.workload ? (settings.workload.traffic.flows ?? 0) : 0;
@@ -199,6 +212,27 @@ function check(settings: Settings): void {
   }
   if (settings.txLayout !== 'one' && settings.workload.kind === 'forward') {
     throw new FrontendError('forward sends buffers as they were received: its layout is "one".');
+  }
+}
+
+function checkBackend({ socketPath, vhostNet, server, reconnect, inflight, ring }: Settings): void {
+  if ((socketPath === '') === (vhostNet === undefined)) {
+    throw new FrontendError(
+      'a front end needs a socket (--socket-path) or a tap interface (--vhost-net): give one of them.',
+    );
+  }
+  if (vhostNet === undefined) return;
+  if (server || reconnect || inflight) {
+    throw new FrontendError(
+      'server, reconnect and inflight are of sockets: leave them out with --vhost-net.',
+    );
+  }
+  if (ring === 'packed') throw new FrontendError('vhost-net knows split rings only: use --ring split.');
+  const bytes = new TextEncoder().encode(vhostNet).length;
+  if (bytes < 1 || bytes > MAX_INTERFACE_BYTES) {
+    throw new FrontendError(
+      `"${vhostNet}" is no interface name: --vhost-net takes 1 to ${MAX_INTERFACE_BYTES} bytes.`,
+    );
   }
 }
 

@@ -104,9 +104,10 @@ function absence(workload: RealWorkload, backend: RealBackend): string {
   if (WAYS[backend] !== undefined)
     return `not measured: ${workload} does not go through its plugin, v2v does`;
   const device = DEVICES[backend] ?? '';
-  return existsSync(device)
-    ? `not measured: this version does not drive ${device}`
-    : `not on this machine: there is no ${device}`;
+  if (!existsSync(device)) return `not on this machine: there is no ${device}`;
+  return backend === 'vhost-net'
+    ? `not measured: compare drives no tap; vhostlab vhost-user frontend --vhost-net drives ${device}`
+    : `not measured: this version does not drive ${device}`;
 }
 
 function summary(rounds: readonly Round[]) {
