@@ -11,6 +11,8 @@ export type Need =
   | 'echo'
   /** Packed rings. */
   | 'packed'
+  /** Split rings: a front end may insist on packed ones. */
+  | 'split'
   | 'indirect'
   | 'event-idx'
   /** A second queue pair. */

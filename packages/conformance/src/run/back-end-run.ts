@@ -171,6 +171,8 @@ export class BackEndRun {
     const words: Record<Need, [boolean, string]> = {
       traffic: [this.#transmits, 'it uses no transmit buffers'],
       echo: [this.#echoes, 'it gives no frames back to the guest: start it with a port that does'],
+      // what a device has that offers nothing
+      split: [true, ''],
       packed: [(features & feature('RING_PACKED')) !== 0n, 'it does not offer packed rings'],
       indirect: [(features & feature('INDIRECT_DESC')) !== 0n, 'it does not offer indirect descriptors'],
       'event-idx': [(features & feature('EVENT_IDX')) !== 0n, 'it does not offer EVENT_IDX'],

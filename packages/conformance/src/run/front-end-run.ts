@@ -14,6 +14,7 @@ export class FrontEndRun {
   readonly #target: FrontEndTarget;
   #hasChannel = false;
   #isPacked = false;
+  #isSplit = true;
 
   constructor(options: RunOptions, reactor: Reactor) {
     this.#options = options;
@@ -27,8 +28,18 @@ export class FrontEndRun {
 
   /** Lets the front end come once, and sees what it wants. An outcome instead: it cannot be tested at all. */
   async open(): Promise<PeerFacts | Outcome> {
-    const { control, limits } = this.#options;
-    await control?.start();
+    await this.#options.control?.start();
+    const facts = await this.#meet();
+    if (this.#isPacked) {
+      await this.#renew();
+      this.#isSplit = await this.#runsRings(false);
+    }
+    return facts;
+  }
+
+  /** Offers packed rings, and sees what is taken. */
+  async #meet(): Promise<PeerFacts | Outcome> {
+    const { limits } = this.#options;
     const bench = new FrontEndBench(this.#target, limits);
     try {
       const visit = await bench.visit({ packed: true });
@@ -109,11 +120,17 @@ export class FrontEndRun {
 
   /** Whether it connects again and gets its rings to run: asked only of one that is not started anew in any case. */
   async #comesBack(): Promise<boolean> {
-    const { control, restart, limits } = this.#options;
+    const { control, restart } = this.#options;
     if (control !== null && (restart === 'each' || control.ended !== null)) return true;
+    return this.#runsRings(this.#isPacked);
+  }
+
+  /** Whether it connects and gets its rings to run where packed rings are offered or not. */
+  async #runsRings(packed: boolean): Promise<boolean> {
+    const { limits } = this.#options;
     const bench = new FrontEndBench(this.#target, limits);
     try {
-      const visit = await bench.visit({ packed: this.#isPacked });
+      const visit = await bench.visit({ packed });
       return (await visit.stocked(0, limits.recoverMs)) !== null;
     } catch (error) {
       outcomeOf(error);
@@ -128,6 +145,7 @@ export class FrontEndRun {
       return 'it does not acknowledge BACKEND_REQ';
     }
     if (check.needs.includes('packed') && !this.#isPacked) return 'it does not acknowledge packed rings';
+    if (check.needs.includes('split') && !this.#isSplit) return 'it insists on packed rings';
     return null;
   }
 }

@@ -159,7 +159,7 @@ function ringCheck(format: 'split' | 'packed', { name, title, index, place }: Ba
       title,
       item: 31,
       clause: format === 'split' ? USED : PACKED_USED,
-      needs: format === 'packed' ? ['packed'] : [],
+      needs: [format],
     },
     async (bench) => {
       const visit = await bench.visit({ packed: format === 'packed' });
@@ -183,6 +183,7 @@ export const FRONT_END_RINGS: readonly FrontEndCheck[] = [
       title: 'the used index written one byte after the other, for 1024 buffers',
       item: 31,
       clause: 'virtio 1.3, 2.7.8: the index is one le16',
+      needs: ['split'],
     },
     async (bench) => {
       const visit = await bench.visit({ packed: false });
