@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -14,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { makeFolders } from '../compare/make-folder.ts';
+import { RunFolder } from '../compare/run-folder.ts';
 import { UsageError } from '../scenario/options.ts';
 import type { LabEvent, LabState } from './state.ts';
 
@@ -43,6 +45,15 @@ export class LabFolder {
 
   file(...names: string[]): string {
     return join(this.path, ...names);
+  }
+
+  /** A folder for one more run: `runs/1`, `runs/2`, … */
+  newRun(): RunFolder {
+    mkdirSync(this.file('runs'), { recursive: true });
+    for (let n = 1; ; n++) {
+      const path = this.file('runs', String(n));
+      if (!existsSync(path)) return RunFolder.create(path, new Date());
+    }
   }
 
   /** Makes the folder. Throws UsageError when that cannot be. */

@@ -1,0 +1,100 @@
+import { type Client, createClient, lifecycleClient, type Role, runtimeV1 } from '@vhostlab/contracts';
+import type { Placement, Topology } from '../lab-file/topology.ts';
+import type { Lab } from '../run/run-scenario.ts';
+import { ROLES } from '../services/registry.ts';
+import type { Action } from './actions.ts';
+import { type Placed, placeEmbedded, placeEndpoint, placeProcess, type Surroundings } from './placed.ts';
+
+/** Makes the containers of these roles. */
+export type PlaceContainers = (roles: readonly Role[], around: Surroundings) => Promise<readonly Placed[]>;
+
+/** The services of a lab, wherever they are. */
+export class LabServices {
+  readonly #placeContainers: PlaceContainers | undefined;
+  readonly #present = new Map<Role, Placement>();
+  #placed: Placed[] = [];
+
+  constructor(placeContainers: PlaceContainers | undefined) {
+    this.#placeContainers = placeContainers;
+  }
+
+  get placed(): readonly Placed[] {
+    return this.#placed;
+  }
+
+  /** Where each service is that there is. */
+  get present(): ReadonlyMap<Role, Placement> {
+    return this.#present;
+  }
+
+  /** Stops and starts services. Those that share this process are made anew together. */
+  async change(actions: readonly Action[], { services }: Topology, around: Surroundings): Promise<void> {
+    const changed = new Set(actions.flatMap((action) => ('role' in action ? [action.role] : [])));
+    const touches = ({ roles }: Placed): boolean => roles.some((role) => changed.has(role));
+    const leaving = this.#placed.filter(touches);
+    this.#placed = this.#placed.filter((placed) => !touches(placed));
+    await Promise.all(leaving.map((placed) => placed.end(false)));
+    for (const role of leaving.flatMap(({ roles }) => roles)) this.#present.delete(role);
+    const missing = ROLES.filter((role) => !this.#present.has(role));
+    const how = (name: Placement['how']): Role[] => missing.filter((role) => services[role].how === name);
+    const started: Placed[] = how('process').map((role) => placeProcess(role, around));
+    this.#placed.push(...started);
+    for (const role of how('endpoint')) {
+      const placement = services[role];
+      if (placement.how === 'endpoint') this.#placed.push(placeEndpoint(role, placement.address, around));
+    }
+    const embedded = ROLES.filter((role) => services[role].how === 'embedded');
+    if (embedded.some((role) => missing.includes(role))) {
+      const old = this.#placed.find(({ placement }) => placement.how === 'embedded');
+      this.#placed = this.#placed.filter((placed) => placed !== old);
+      await old?.end(false);
+      this.#placed.push(placeEmbedded(embedded, around));
+    }
+    const inContainers = how('container');
+    if (inContainers.length > 0) {
+      const placeContainers = this.#placeContainers;
+      if (placeContainers === undefined) throw new Error('this lab has no containers');
+      this.#placed.push(...(await placeContainers(inContainers, around)));
+    }
+    for (const role of missing) this.#present.set(role, services[role]);
+  }
+
+  find(role: Role): Placed | undefined {
+    return this.#placed.find(({ roles }) => roles.includes(role));
+  }
+
+  /** Where a service is, for people. */
+  whereIs(role: Role): string {
+    const placed = this.find(role);
+    if (placed?.container !== undefined) return `container ${placed.container}`;
+    return placed?.pid !== undefined ? `process ${placed.pid}` : (placed?.address ?? 'unknown');
+  }
+
+  /** Clients of all services, as a run needs them. */
+  lab({ tracing }: Surroundings, lost: AbortSignal): Lab {
+    const provider = tracing.providerFor('lab');
+    const client = provider === undefined ? {} : { tracerProvider: provider };
+    const services = Object.fromEntries(
+      this.#placed.flatMap(({ roles, transport }) =>
+        roles.map((role) => [role, lifecycleClient(role, transport, client)]),
+      ),
+    ) as Lab['services'];
+    return {
+      services,
+      processes: this.#placed.map(({ roles, address, transport }) => ({
+        name: [...roles].sort().join('+'),
+        services: roles,
+        ...(address === undefined ? {} : { address }),
+        runtime: createClient(runtimeV1.RuntimeService, transport, client) as Client<
+          typeof runtimeV1.RuntimeService
+        >,
+      })),
+      lost: lost,
+    };
+  }
+
+  /** Ends what this lab has started. `failed`: at once. */
+  async end(failed: boolean): Promise<void> {
+    await Promise.all(this.#placed.map((placed) => placed.end(failed)));
+  }
+}
