@@ -8,6 +8,7 @@ export {
 } from './figures.ts';
 export { startFrontend } from './frontend.ts';
 export type { Frontend, FrontendEnd, FrontendResult } from './frontend-api.ts';
+export { vhostNetProblem } from './kernel/kernel-backend.ts';
 export { GuestMemory, type GuestRegion } from './memory/guest-memory.ts';
 export type {
   FeatureWishes,

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
+import { vhostNetProblem } from '@vhostlab/vhost-driver';
 import type { ProgramCommand } from './backend-process.ts';
 import { machineName } from './fidelity.ts';
-import { type BackendWay, measureRound, type Round } from './measure-round.ts';
+import { measuredTap, measureKernelRound } from './measure-kernel.ts';
+import { type BackendWay, measureRound } from './measure-round.ts';
 import type { RealBackend, RealOptions, RealWorkload } from './real-options.ts';
+import type { Round } from './round.ts';
 
 /** Median of several rounds, with the least and the most of them. */
 export interface Spread {
@@ -54,11 +57,7 @@ const WAYS: Partial<Record<RealBackend, BackendWay>> = {
   'user-interrupt': { mode: 'interrupt' },
   'sw-vdpa': { mode: 'poll', plugin: 'sw-vdpa' },
 };
-/** The device without which a row has no figures. */
-const DEVICES: Partial<Record<RealBackend, string>> = {
-  'vhost-net': '/dev/vhost-net',
-  vdpa: '/dev/vhost-vdpa-0',
-};
+const VDPA_PATH = '/dev/vhost-vdpa-0';
 
 /**
  * Measures every workload on every back end, rounds of all of them in turn, so that a disturbance meets each alike.
@@ -69,13 +68,22 @@ export async function compareReal(
   environment: RealEnvironment,
 ): Promise<RealComparison> {
   const rounds = new Map<string, Round[]>();
+  const kernelProblem = options.backends.includes('vhost-net') ? problemOfKernel(options) : undefined;
+  const measure = (workload: RealWorkload, backend: RealBackend): Promise<Round> | undefined => {
+    if (backend === 'vhost-net') {
+      if (kernelProblem !== undefined || (workload !== 'tx' && workload !== 'rx')) return undefined;
+      return measureKernelRound(workload, options, environment.signal);
+    }
+    const way = wayOf(workload, backend);
+    return way && measureRound(workload, way, options, environment.program, environment.signal);
+  };
   for (let round = 1; round <= options.repeat; round++) {
     for (const workload of options.workloads) {
       for (const backend of options.backends) {
-        const way = wayOf(workload, backend);
-        if (way === undefined) continue;
+        const measured = measure(workload, backend);
+        if (measured === undefined) continue;
         environment.onRound?.(`${workload} over ${backend}, round ${round} of ${options.repeat}`);
-        const found = await measureRound(workload, way, options, environment.program, environment.signal);
+        const found = await measured;
         const key = `${workload} ${backend}`;
         rounds.set(key, [...(rounds.get(key) ?? []), found]);
       }
@@ -86,7 +94,7 @@ export async function compareReal(
       const own = rounds.get(`${workload} ${backend}`);
       const head = { workload, backend, clock: 'real' as const };
       return own === undefined
-        ? { ...head, absent: absence(workload, backend) }
+        ? { ...head, absent: absence(workload, backend, kernelProblem) }
         : { ...head, ...summary(own) };
     }),
   );
@@ -100,14 +108,24 @@ function wayOf(workload: RealWorkload, backend: RealBackend): BackendWay | undef
   return way?.plugin !== undefined && workload !== 'v2v' ? undefined : way;
 }
 
-function absence(workload: RealWorkload, backend: RealBackend): string {
+/** Why nothing is measured over vhost-net; undefined: it can be. */
+function problemOfKernel({ ring }: RealOptions): string | undefined {
+  const problem = vhostNetProblem(measuredTap());
+  if (problem !== undefined || ring === 'split') return problem;
+  return 'not measured: vhost-net has no packed rings';
+}
+
+function absence(workload: RealWorkload, backend: RealBackend, kernelProblem: string | undefined): string {
   if (WAYS[backend] !== undefined)
     return `not measured: ${workload} does not go through its plugin, v2v does`;
-  const device = DEVICES[backend] ?? '';
-  if (!existsSync(device)) return `not on this machine: there is no ${device}`;
-  return backend === 'vhost-net'
-    ? `not measured: compare drives no tap; vhostlab vhost-user frontend --vhost-net drives ${device}`
-    : `not measured: this version does not drive ${device}`;
+  if (backend === 'vhost-net') {
+    return (
+      kernelProblem ?? `not measured: ${workload} needs more than a tap at the other side; tx and rx do not`
+    );
+  }
+  return existsSync(VDPA_PATH)
+    ? `not measured: this version does not drive ${VDPA_PATH}`
+    : `not on this machine: there is no ${VDPA_PATH}`;
 }
 
 function summary(rounds: readonly Round[]) {

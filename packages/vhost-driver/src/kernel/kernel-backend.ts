@@ -46,10 +46,31 @@ export function kernelBackends(settings: Settings, tapName: string): BackendSour
   };
 }
 
+/** The kernel has no vhost-net, or its module is not loaded. */
+class NoDeviceError extends FrontendError {}
+
 /** A queue of the tap interface and the kernel thread that serves it: one per queue pair. */
 interface PairDevice {
   readonly device: VhostNetDevice;
   readonly tap: Fd;
+}
+
+/**
+ * Tries what a guest at vhost-net needs: the device, and a tap interface of this name, which is gone afterwards. Undefined:
+ * both are there. Otherwise which is not, in one clause.
+ */
+export function vhostNetProblem(tapName: string): string | undefined {
+  try {
+    const { device, tap } = openPair(tapName, false);
+    device.close();
+    tap.close();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FrontendError)) throw error;
+    return error instanceof NoDeviceError
+      ? `not on this machine: there is no ${VHOST_NET_PATH}`
+      : `not measured: ${error.message.replace(/\.$/, '')}`;
+  }
 }
 
 class KernelBackend implements BackendSession {
@@ -157,11 +178,13 @@ function openDevice(): VhostNetDevice {
     return VhostNetDevice.open();
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
+    const what = `cannot use ${VHOST_NET_PATH}: ${error.message}`;
+    if (error.code === 'ENOENT') throw new NoDeviceError(`${what}; load the kernel module vhost_net.`);
     const mend =
-      error.code === 'ENOENT'
+      error.code === 'ENODEV' || error.code === 'ENXIO'
         ? 'load the kernel module vhost_net'
         : 'run as a user who may read and write it';
-    throw new FrontendError(`cannot use ${VHOST_NET_PATH}: ${error.message}; ${mend}.`);
+    throw new FrontendError(`${what}; ${mend}.`);
   }
 }
 

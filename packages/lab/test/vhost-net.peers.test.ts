@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Cleanup, nodeGuest, qemuLinux } from '../../../../tools/peers/index.ts';
+import { Cleanup, nodeGuest, qemuLinux } from '../../../tools/peers/index.ts';
 
-const GUEST = 'packages/vhost-driver/test/peers/vhost-net-guest.ts';
+const GUEST = 'packages/lab/test/vhost-net-guest.ts';
 const TIMEOUT_MS = 200_000;
 
 describe("the kernel's vhost-net, in a machine that has it", () => {
-  it('moves frames between our rings and a tap, byte by byte, both ways', async () => {
+  it('moves frames between our rings and a tap, byte by byte, both ways, and is measured', async () => {
     const cleanup = new Cleanup();
     try {
       const { files, setUp } = nodeGuest({
@@ -21,7 +21,12 @@ describe("the kernel's vhost-net, in a machine that has it", () => {
           '@assemblyscript/loader',
           'base64-js',
         ],
-        files: [GUEST, 'package.json'],
+        files: [
+          ...[GUEST, 'package.json', 'packages/lab/package.json'],
+          ...['measure-kernel', 'tap-sender', 'fidelity', 'round'].map(
+            (name) => `packages/lab/src/real/${name}.ts`,
+          ),
+        ],
         modules: [
           'drivers/net/tun.ko',
           'drivers/net/tap.ko',
@@ -40,9 +45,10 @@ describe("the kernel's vhost-net, in a machine that has it", () => {
         }),
       );
       const output = await guest.must(`cd /lab && node ${GUEST}`, TIMEOUT_MS);
+
       const line = /^RESULT (.*)$/m.exec(output);
       expect(line, output).not.toBeNull();
-      const { transmitted, received, checked, left } = JSON.parse(line![1]!);
+      const { transmitted, received, checked, rounds, left } = JSON.parse(line![1]!);
       expect(transmitted).toMatchObject({ same: 200, got: 200, undelivered: 0, stoppedAt: [0, 200] });
       expect(transmitted.features).toContain('VERSION_1');
       expect(received).toMatchObject({ same: 200, got: 200, why: 'done' });
@@ -56,6 +62,11 @@ describe("the kernel's vhost-net, in a machine that has it", () => {
         foreign: 0,
       });
       expect(checked.sent.every((packets: number) => packets > 0)).toBe(true);
+      for (const { mpps, backendCores } of rounds) {
+        expect(mpps).toBeGreaterThan(0);
+        expect(backendCores).toBeGreaterThan(0);
+      }
+      expect(rounds).toHaveLength(2);
       expect(left).toBe(0);
     } finally {
       await cleanup.stop();

@@ -1,5 +1,5 @@
 // Runs as root in a machine that has /dev/vhost-net: our front end at the kernel's vhost-net, with raw sockets at the other
-// side of its tap. Prints one line of JSON with what happened; test/peers/vhost-net.peers.test.ts judges it.
+// side of its tap. Prints one line of JSON with what happened; test/vhost-net.peers.test.ts judges it.
 import { readFileSync } from 'node:fs';
 import {
   type Fd,
@@ -13,6 +13,7 @@ import {
 } from '@vhostlab/host';
 import { PcapngWriter, readCapture } from '@vhostlab/packet';
 import { type FrontendOptions, startFrontend } from '@vhostlab/vhost-driver';
+import { measureKernelRound } from '../src/real/measure-kernel.ts';
 
 const TUNSETPERSIST = 0x400454cb;
 const FRAMES = 200;
@@ -170,5 +171,11 @@ const received = await receive('vnet0');
 seconds.received = performance.now() / 1000;
 const checked = await verify('vnet1');
 seconds.checked = performance.now() / 1000;
+const rounds = [];
+for (const workload of ['tx', 'rx'] as const) {
+  const options = { queues: 1, ringSize: 256, seconds: 0.5, size: '64' };
+  rounds.push(await measureKernelRound(workload, options, new AbortController().signal));
+}
+seconds.measured = performance.now() / 1000;
 const left = openDescriptors() - before;
-process.stdout.write(`RESULT ${JSON.stringify({ transmitted, received, checked, left, seconds })}\n`);
+process.stdout.write(`RESULT ${JSON.stringify({ transmitted, received, checked, rounds, left, seconds })}\n`);
