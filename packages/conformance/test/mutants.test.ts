@@ -3,7 +3,7 @@ import { readCatches } from './support/caught-by.ts';
 import { FAULTS } from './support/faults.ts';
 import { backEndChecks, runAgainst } from './support/run-mutant.ts';
 
-/** Mutants that are caught at once; `mutants.ci.test.ts` runs every check against its own. */
+/** Mutants that are caught at once; `mutants.long.ci.test.ts` runs every check against its own. */
 const SAMPLE = [
   'acknowledges malformed messages',
   'answers unasked',

@@ -1,5 +1,5 @@
 // Runs as root in a machine that has /dev/vhost-net: our front end at the kernel's vhost-net, with raw sockets at the other
-// side of its tap. Prints one line of JSON with what happened; test/vhost-net.peers.test.ts judges it.
+// side of its tap. Prints one line of JSON with what happened; test/vhost-net.long.peers.test.ts judges it.
 import { readFileSync } from 'node:fs';
 import {
   type Fd,

@@ -90,7 +90,8 @@ it('a Linux guest and our back end: healthy, then a lost call, then a lost kick'
   // without the tap's record: nothing is pending anywhere, so it is lost, and the tap is not suspected
   const { report } = await attached('--pid', pid, '--qmp', qmp);
   expect(queueOf(report, 1).verdict).toMatchObject({ kind: 'lost kick', culprit: 'driver side' });
-  expect(queueOf(report, 1).second).toMatchObject(transmitQueue.second);
+  // the guest may offer more by itself, neighbour solicitations for one
+  expect(queueOf(report, 1).second.used).toBe(transmitQueue.second.used);
   expect(report.processes.map(({ pid: holder }) => holder)).toContain(guest.pid);
 
   // the guest does not know that anybody has looked, and goes on offering; what waits is not counted as sent yet
