@@ -35,12 +35,15 @@ export class SplitChains {
   readonly #reader: SplitChainReader;
   readonly #net: NetCheck;
   readonly #frames: FrameCopier;
-  /** By place: index and print of the chain that was looked at last. */
+  /** By place: index and print of the chain that was looked at last, and in which look. */
   readonly #lookedIndex: Int32Array;
+  readonly #lookedIn: Uint32Array;
   readonly #lookedPrint: Int32Array;
   readonly #settling = new Settling();
   /** Index of the next chain to look at. */
   #next = 0;
+  /** Number of this look. */
+  #looks = 1;
 
   constructor(
     arena: Arena,
@@ -65,6 +68,7 @@ export class SplitChains {
     this.#availRingWord = (ring.driverOffset + 4) >>> 1;
     this.#chain = new ObservedChain(ring.size);
     this.#lookedIndex = new Int32Array(ring.size).fill(-1);
+    this.#lookedIn = new Uint32Array(ring.size);
     this.#lookedPrint = new Int32Array(ring.size);
     this.#reader = new SplitChainReader(arena, memory, ring);
     this.#net = new NetCheck(arena, memory, ring);
@@ -74,11 +78,13 @@ export class SplitChains {
   /** Chains before `avail` are not looked at any more. */
   skipTo(avail: number): void {
     this.#next = avail;
+    this.#looks += 2;
     this.#frames.restart();
   }
 
   /** Looks at as many chains as a sample may: from where the last one ended, or under load the oldest and the newest. */
   look(interval: SplitInterval): void {
+    this.#looks++;
     this.#compare(interval);
     this.#settle(interval);
     const { used, avail } = interval;
@@ -116,6 +122,7 @@ export class SplitChains {
       else if (this.#isAtRest(index, head, interval)) {
         this.#entries.writable[head] = this.#chain.writableBytes;
         this.#lookedIndex[index & (size - 1)] = index;
+        this.#lookedIn[index & (size - 1)] = this.#looks;
         this.#lookedPrint[index & (size - 1)] = this.#chain.print;
         if (this.#ring.direction === 'tx') this.#copyFrame(index, head, interval);
       } else {
@@ -139,9 +146,11 @@ export class SplitChains {
       this.#read(head);
       const { print } = this.#chain;
       const before = this.#lookedPrint[at];
-      // after an interval that is too long it may be another buffer's index
-      const isKnown = interval.isWrapless && this.#lookedIndex[at] === (index & 0xffff);
+      // after an interval that is too long, or several, it may be another buffer's index
+      const isRecent = interval.isWrapless && this.#lookedIn[at] === this.#looks - 1;
+      const isKnown = isRecent && this.#lookedIndex[at] === (index & 0xffff);
       this.#lookedIndex[at] = this.#isAtRest(index, head, interval) ? index & 0xffff : -1;
+      this.#lookedIn[at] = this.#looks;
       this.#lookedPrint[at] = print;
       if (!isKnown || print === before) continue;
       if (this.#isOfferedAgain(index, head, avail)) continue;
