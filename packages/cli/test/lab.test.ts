@@ -1,45 +1,25 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createGrpcTransport, lifecycleClient } from '@vhostlab/contracts';
-import type { LabState } from '@vhostlab/lab';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { main } from '../src/main.ts';
 import { lives, run, Scratch } from './command.ts';
 import { fakeIo } from './fake-io.ts';
+import { LabRig } from './lab-rig.ts';
 
 let scratch: Scratch;
+let rig: LabRig;
 beforeEach(() => {
   scratch = new Scratch();
+  rig = new LabRig(scratch);
 });
 afterEach(() => scratch.remove());
 
-function labFile(name: string, placement: string, packets = 60): string {
-  const file = scratch.file(`${name}.lab.yaml`);
-  writeFileSync(
-    file,
-    `schema: 1\nname: x\nvars: {packets: ${packets}}\nsystem:\n  workloads: [pvp]\n  traffic:\n    packets: \${packets}\nroles: {backends: [vhost-user]}\nplacement: ${placement}\n`,
-  );
-  return file;
-}
-
-/** A command on labs in this process; those that stay are started in one of their own. */
-async function lab(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const io = fakeIo();
-  const [command, ...rest] = args;
-  const labs = command === 'validate' ? [] : ['--labs', scratch.file('labs')];
-  const status = await main(['lab', command, ...labs, ...rest], io);
-  return { status, stdout: io.stdout(), stderr: io.stderr() };
-}
-
-async function inspect(): Promise<LabState> {
-  return JSON.parse((await lab('inspect', 'x', '-f', 'json')).stdout) as LabState;
-}
-
 describe('lab up', () => {
   it('brings processes up; other commands see them, reconcile them and end them', async () => {
-    const file = labFile('one', 'process');
+    const file = rig.file('one', 'process');
     const labs = ['--labs', scratch.file('labs')];
-    const dry = await lab('up', file, '--dry-run');
+    const dry = await rig.run('up', file, '--dry-run');
     expect(dry.stdout.split('\n').slice(0, 2)).toEqual([
       'start nic0 (nic, process)',
       'start switch0 (switch, process)',
@@ -49,7 +29,7 @@ describe('lab up', () => {
     const embedded = await run(scratch, 'compare', '--lab', file, '--placement', 'embedded', '--json');
     const up = await run(scratch, 'lab', 'up', file, '--wait', ...labs);
     expect(up.stdout).toMatch(/^lab x is up, ready after \d+ ms\nlab x: complete\n/);
-    const state = await inspect();
+    const state = await rig.inspect();
     expect(state.event_log_sha256).toBe(JSON.parse(embedded.stdout).event_log_sha256);
     expect(state.runs.map(({ delivered }) => delivered)).toEqual([60]);
     expect(state.nodes.map(({ neighbours }) => neighbours)).toEqual([
@@ -73,19 +53,19 @@ describe('lab up', () => {
     });
     stranger.close();
 
-    expect((await lab('up', labFile('two', 'embedded'))).stderr).toMatch(
+    expect((await rig.run('up', rig.file('two', 'embedded'))).stderr).toMatch(
       /^vhostlab: lab x is up already from .*one\.lab\.yaml; end it with vhostlab lab down x or give .*two\.lab\.yaml another name\n$/,
     );
-    expect((await lab('up', file)).stdout).toBe('lab x is up, nothing to do\n');
-    labFile('one', '{default: process, nodes: {switch0: embedded}}');
-    expect((await lab('up', file, '--wait', '--var', 'packets=70')).stdout).toContain(
+    expect((await rig.run('up', file)).stdout).toBe('lab x is up, nothing to do\n');
+    rig.file('one', '{default: process, nodes: {switch0: embedded}}');
+    expect((await rig.run('up', file, '--wait', '--var', 'packets=70')).stdout).toContain(
       'stop switch0 (switch, process)\nstart switch0 (switch, embedded)\nrun pvp/vhost-user\n',
     );
-    const mixed = await inspect();
+    const mixed = await rig.inspect();
     expect(mixed.nodes.map(({ pid }) => pid)).toEqual([pids[0], pids[1], mixed.supervisor, pids[3]]);
     expect(mixed.runs[0].delivered).toBe(70);
 
-    const told = await lab(
+    const told = await rig.run(
       'exec',
       'x',
       'nic0',
@@ -95,37 +75,37 @@ describe('lab up', () => {
       'console.log(process.env.VHOSTLAB_NODE, process.env.VHOSTLAB_PID)',
     );
     expect(told.stdout).toBe(`nic0 ${pids[3]}\n`);
-    expect((await lab('graph', 'x')).stdout).toContain('n_nic0["nic0<br/>nic, ready"]');
-    expect((await lab('inspect')).stdout).toMatch(/^x +complete +4 +/m);
+    expect((await rig.run('graph', 'x')).stdout).toContain('n_nic0["nic0<br/>nic, ready"]');
+    expect((await rig.run('inspect')).stdout).toMatch(/^x +complete +4 +/m);
 
-    const down = await lab('down', 'x');
+    const down = await rig.run('down', 'x');
     expect([down.status, down.stdout]).toEqual([
       0,
       expect.stringMatching(/ended nic \(process\)\n[\s\S]*lab x is down\n$/),
     ]);
     expect([...pids, state.supervisor].filter(lives)).toEqual([]);
     expect(scratch.leftovers()).toEqual([]);
-    expect((await lab('down', 'x', '--cleanup')).stdout).toBe('lab x is down already\n');
+    expect((await rig.run('down', 'x', '--cleanup')).stdout).toBe('lab x is down already\n');
     expect(readdirSync(scratch.file('labs'))).toEqual([]);
   });
 });
 
 describe('lab', () => {
   it('refuses a faulty file, an unknown lab and a name that is no file name in one sentence', async () => {
-    const file = labFile('bad', '{nodes: {nic1: process}}');
+    const file = rig.file('bad', '{nodes: {nic1: process}}');
     for (const command of ['validate', 'up', 'graph']) {
-      const { status, stderr } = await lab(command, file);
+      const { status, stderr } = await rig.run(command, file);
       expect([status, stderr]).toEqual([
         2,
         `vhostlab: ${file}:9:21: placement.nodes.nic1: there is no node of that name; there are guest0, backend0, switch0, nic0\n`,
       ]);
     }
-    expect((await lab('inspect', 'none')).stderr).toMatch(/^vhostlab: there is no lab none below /);
-    expect((await lab('down', '../x')).stderr).toContain('cannot be brought up');
-    expect((await lab('validate', labFile('one', 'embedded'), '--var', 'n=1')).stderr).toBe(
+    expect((await rig.run('inspect', 'none')).stderr).toMatch(/^vhostlab: there is no lab none below /);
+    expect((await rig.run('down', '../x')).stderr).toContain('cannot be brought up');
+    expect((await rig.run('validate', rig.file('one', 'embedded'), '--var', 'n=1')).stderr).toBe(
       'vhostlab: --var: the lab file declares no variable "n"; there are packets\n',
     );
-    const good = await lab('validate', join(import.meta.dirname, '../../../examples/pvp.lab.yaml'));
+    const good = await rig.run('validate', join(import.meta.dirname, '../../../examples/pvp.lab.yaml'));
     expect(good.stdout).toMatch(/ is lab pvp: 4 nodes, 4 links, runs pvp\/vhost-net, /);
   });
 
