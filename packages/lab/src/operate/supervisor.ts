@@ -2,29 +2,21 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { commonV1, hello, type Role, type Security } from '@vhostlab/contracts';
 import type { CostProfile } from '@vhostlab/cost-profile';
-import { type CompareEnvironment, compare } from '../compare/compare.ts';
-import type { Lab } from '../run/run-scenario.ts';
-import { packetsOf } from '../scenario/build.ts';
 import { ROLES } from '../services/registry.ts';
 import type { Tracing } from '../services/serve.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import type { ServiceCommand } from '../services/service-process.ts';
-import {
-  type Action,
-  describeActions,
-  placementText,
-  planActions,
-  runKeyOf,
-  scenariosOf,
-} from './actions.ts';
+import { type Action, describeActions, placementText, planActions, runKeyOf } from './actions.ts';
 import type { EventLog } from './events.ts';
 import type { LabFolder } from './lab-folder.ts';
 import { LabRecord } from './lab-record.ts';
+import { runAll, tellProgress } from './lab-runs.ts';
 import { LabServices, type PlaceContainers } from './lab-services.ts';
+import { labWatchdog } from './lab-watchdog.ts';
 import type { Surroundings } from './placed.ts';
 import { type RunInputs, runInputs } from './run-inputs.ts';
-import { finished, type LabState, type WantedLab } from './state.ts';
-import { Watchdog } from './watchdog.ts';
+import type { LabState, WantedLab } from './state.ts';
+import type { Watchdog } from './watchdog.ts';
 
 /** What a supervisor is given. */
 export interface SupervisorOptions {
@@ -62,7 +54,7 @@ export class Supervisor {
   #runKey: string | undefined;
   #run: { stop: AbortController; done: Promise<void> } | undefined;
   #lost = new AbortController();
-  #watchdog: Watchdog;
+  readonly #watchdog: Watchdog;
   #changing = false;
   #ending = false;
   #end: (error: Error | undefined) => void = () => undefined;
@@ -91,7 +83,11 @@ export class Supervisor {
       runs: [],
     };
     this.#record = new LabRecord(options.folder, state, (error) => this.#lose(error));
-    this.#watchdog = this.#newWatchdog();
+    this.#watchdog = labWatchdog(wanted.description.stallTimeoutMs, {
+      record: this.#record,
+      whereIs: (role) => this.#services.whereIs(role),
+      lose: (error) => this.#lose(error),
+    });
   }
 
   /** Folder of this lab's sockets. */
@@ -203,104 +199,29 @@ export class Supervisor {
     );
     const joined = Promise.withResolvers<void>();
     const abort = new AbortController();
-    const done = this.#runAll(lab, inputs, abort.signal, () => joined.resolve()).then(
+    const { folder, tracing, versions } = this.#options;
+    this.#runKey = runKeyOf(this.#wanted);
+    const done = runAll(lab, this.#wanted, inputs, abort.signal, {
+      folder,
+      tracing,
+      versions,
+      record: this.#record,
+      watchdog: this.#watchdog,
+      onJoined: (neighbours) => {
+        if (!this.state.ready) this.#onReady(neighbours);
+        joined.resolve();
+      },
+      causeOf: (error) => (this.#lost.signal.aborted ? this.#lost.signal.reason : this.#named(error)),
+    }).then(
       () => undefined,
       async (error: unknown) => {
+        this.#runKey = undefined;
         joined.reject(error);
         if (!abort.signal.aborted && this.state.ready) await this.#fail(error);
       },
     );
     this.#run = { stop: abort, done };
     await joined.promise;
-  }
-
-  async #runAll(
-    lab: Lab,
-    { options, capture, profile }: RunInputs,
-    signal: AbortSignal,
-    onReady: () => void,
-  ): Promise<void> {
-    const wanted = this.#wanted;
-    const { state } = this;
-    state.runs = scenariosOf(wanted).map((name) => ({
-      name,
-      state: 'waiting',
-      packets: packetsOf(name.split('/')[0] as never, options, capture),
-      delivered: 0,
-    }));
-    delete state.error;
-    delete state.event_log_sha256;
-    this.#runKey = runKeyOf(wanted);
-    const folder = this.#folder.newRun();
-    state.run_folder = folder.path;
-    const startedAt = new Date().toISOString();
-    folder.describe({
-      schema: 1,
-      id: folder.id,
-      state: 'incomplete',
-      started_at: startedAt,
-      command_line: ['lab', 'up', wanted.file],
-      versions: this.#options.versions,
-      options,
-      profile: profile.name,
-    });
-    folder.write('lab.yaml', wanted.text);
-    let current = -1;
-    const environment: CompareEnvironment = {
-      lab: { ...lab, onProgress: (progress) => this.#onProgress(current, progress.delivered) },
-      tracing: this.#options.tracing,
-      profile,
-      ...(capture === undefined ? {} : { capture }),
-      folder,
-      signal,
-      ...(wanted.description.topology.wireLatencyNs === undefined
-        ? {}
-        : { wireLatencyNs: wanted.description.topology.wireLatencyNs }),
-      onScenario: () => {
-        current++;
-        state.runs[current] = { ...state.runs[current], state: 'running' };
-        this.events.add('run', state.runs[current].name, 'started', `${state.runs[current].packets} packets`);
-        this.#watchdog.running(true);
-      },
-      onJoined: (neighbours) => {
-        if (!state.ready) {
-          this.#onReady(neighbours);
-          onReady();
-        }
-      },
-      onResult: (result) => {
-        state.runs[current] = finished(state.runs[current], result);
-        const { offered, delivered, dropped } = result.frames;
-        this.events.add(
-          'run',
-          state.runs[current].name,
-          'complete',
-          `${offered} frames offered, ${delivered} delivered, ${dropped} dropped`,
-        );
-        this.#watchdog.running(false);
-      },
-    };
-    try {
-      const comparison = await compare(options, environment);
-      folder.writeJson('summary.json', comparison);
-      state.event_log_sha256 = comparison.event_log_sha256;
-      folder.describe({
-        state: 'complete',
-        finished_at: new Date().toISOString(),
-        results: comparison.results.length,
-        event_log_sha256: comparison.event_log_sha256,
-      });
-      this.events.add('lab', state.name, 'complete', `event log ${comparison.event_log_sha256}`);
-      this.#record.set('complete', true);
-    } catch (error) {
-      const cause = this.#lost.signal.aborted ? this.#lost.signal.reason : this.#named(error);
-      if (current >= 0) state.runs[current] = { ...state.runs[current], state: 'failed' };
-      this.#runKey = undefined;
-      folder.describe({ finished_at: new Date().toISOString(), error: (cause as Error).message });
-      throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? this.#folder.diskFault(cause) : cause;
-    } finally {
-      this.#watchdog.running(false);
-    }
   }
 
   #onReady(neighbours: ReadonlyMap<string, readonly string[]>): void {
@@ -315,36 +236,6 @@ export class Supervisor {
     this.#record.set('running', true);
   }
 
-  #onProgress(current: number, delivered: number): void {
-    this.#watchdog.progress();
-    this.#record.progress(current, delivered);
-  }
-
-  #newWatchdog(): Watchdog {
-    const { stallTimeoutMs } = this.#wanted.description;
-    const { name } = this.state;
-    return new Watchdog(stallTimeoutMs, {
-      onStalled: (role) => this.#record.mark(role, 'stalled', 'does not answer; virtual time stands still'),
-      onResumed: (role) => this.#record.mark(role, 'ready', 'answers again'),
-      onLost: (role, silentMs) => {
-        this.#record.mark(role, 'lost', `silent for ${Math.round(silentMs / 1000)} s`);
-        this.#lose(
-          new ServiceLostError(
-            `service ${role} (${this.#services.whereIs(role)}) has not answered for ${Math.round(silentMs / 1000)} s; the run is incomplete`,
-          ),
-        );
-      },
-      onStuck: (silentMs) => {
-        this.events.add('lab', name, 'stuck');
-        this.#lose(
-          new ServiceLostError(
-            `virtual time has stood still for ${Math.round(silentMs / 1000)} s although every service answers: a link between two of them is cut; the run is incomplete`,
-          ),
-        );
-      },
-    });
-  }
-
   #lose(error: Error): void {
     if (this.#lost.signal.aborted || this.#ending) return;
     this.#lost.abort(error);
@@ -353,11 +244,11 @@ export class Supervisor {
   }
 
   /** A lost connection as the loss of its service, with where that was. */
-  #named(error: unknown): unknown {
+  #named(error: unknown): Error {
     const role = /^service (\w+) was lost during the run$/.exec((error as Error).message)?.[1] as
       | Role
       | undefined;
-    if (role === undefined || !ROLES.includes(role)) return error;
+    if (role === undefined || !ROLES.includes(role)) return error as Error;
     this.#record.mark(role, 'lost');
     return new ServiceLostError(
       `service ${role} (${this.#services.whereIs(role)}) was lost during the run; the run is incomplete`,
@@ -375,7 +266,7 @@ export class Supervisor {
       endpointReadyMs: this.#options.endpointReadyMs ?? ENDPOINT_READY_MS,
       onProgress: ({ delivered }) => {
         const current = this.state.runs.findIndex(({ state }) => state === 'running');
-        this.#onProgress(current, delivered);
+        tellProgress({ watchdog: this.#watchdog, record: this.#record }, current, delivered);
       },
       onLost: (role, error) => {
         const words = this.#services.find(role)?.lastWords() ?? '';
