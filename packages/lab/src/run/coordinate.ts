@@ -9,6 +9,7 @@ import {
 } from '@vhostlab/contracts';
 import { type RunPlan, TimeBounds } from '@vhostlab/engine';
 import type { Progress } from './process-runtime.ts';
+import { RunMeter } from './run-meter.ts';
 
 /** A process that takes part in a run. */
 export interface ProcessHandle {
@@ -44,22 +45,29 @@ interface Member {
   news: Set<number>;
   window: number;
   progress: Progress;
+  /** Batches that it has sent so far, on all channels. */
+  sent: number;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** The last moment that virtual time has. */
 const END_PS = Number.MAX_SAFE_INTEGER;
+/**
+ * Every so many rounds all processes answer, those with nothing to do too: a process that is stopped holds virtual time
+ * whatever its part. In the rounds between, a process that has nothing to do is not asked.
+ */
+const EVERYBODY_ROUNDS = 16;
 
 /**
- * Drives the processes of a prepared run until nothing is left to do. In every round each process gets the
- * bound up to which nothing can reach it (TimeBounds); messages go from process to process, the lab only
- * counts them. Resolves with the number of rounds; throws naming the process that failed.
+ * Drives the processes of a prepared run until nothing is left to do. In every round each process that has something to
+ * do gets the bound up to which nothing can reach it (TimeBounds); messages go from process to process, the lab only
+ * counts them. Resolves with what was measured on the way; throws naming the process that failed.
  */
 export async function coordinate(
   plan: RunPlan,
   handles: readonly ProcessHandle[],
   { signal, onProgress }: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
-): Promise<number> {
+): Promise<RunMeter> {
   const processOf = (service: string): string => {
     const handle = handles.find(({ services }) => services.includes(service));
     if (handle === undefined) throw new Error(`no process runs service ${service}`);
@@ -78,43 +86,68 @@ export async function coordinate(
       news: new Set(),
       window: 0,
       progress: { delivered: 0, reachedPs: 0 },
+      sent: 0,
     };
   });
-  const byName = new Map(members.map((member) => [member.handle.name, member]));
-  const settle = (member: Member, report: MessageShape<typeof runtimeV1.ReportSchema>): void => {
+  const indexOf = new Map(members.map(({ handle }, i) => [handle.name, i]));
+  /** Receiver of what each process sends on each channel. */
+  const receivers = members.map((member) =>
+    plan.channels.map(({ a, b }) => {
+      const ends = [a.core, b.core].map((core) => coreProcess.get(core));
+      return members[indexOf.get(ends.find((name) => name !== member.handle.name) as string) ?? 0];
+    }),
+  );
+  /** Moment of the first message that a process has not taken yet. */
+  const arrivals = new Map<Member, number>();
+  const settle = (i: number, report: MessageShape<typeof runtimeV1.ReportSchema>): void => {
+    const member = members[i];
     member.nextPs = report.nextEventPs === undefined ? NEVER : Number(report.nextEventPs);
     member.progress = { delivered: Number(report.packetsDone), reachedPs: Number(report.nowPs) };
     const earliest = report.earliestOutboundPs === undefined ? NEVER : Number(report.earliestOutboundPs);
+    member.sent = 0;
     for (const { channel, batches } of report.outbound) {
-      const { a, b } = plan.channels[channel];
-      const other = [a.core, b.core]
-        .map((core) => coreProcess.get(core))
-        .find((name) => name !== member.handle.name);
-      const receiver = byName.get(other as string) as Member;
-      if ((receiver.inbound.get(channel) ?? 0) >= Number(batches)) continue;
-      receiver.inbound.set(channel, Number(batches));
+      const count = Number(batches);
+      member.sent += count;
+      const receiver = receivers[i][channel];
+      if ((receiver.inbound.get(channel) ?? 0) >= count) continue;
+      receiver.inbound.set(channel, count);
       receiver.news.add(channel);
       arrivals.set(receiver, Math.min(arrivals.get(receiver) ?? NEVER, earliest));
     }
   };
-  /** Moment of the first message that a process has not taken yet. */
-  const arrivals = new Map<Member, number>();
   try {
-    await Promise.all(members.map(async (member) => settle(member, await nextReport(member))));
+    const first = await Promise.all(members.map(nextReport));
+    first.forEach((report, i) => {
+      settle(i, report);
+    });
+    const meter = new RunMeter(plan, bounds, processOf);
     for (let round = 1; ; round++) {
       const next = members.map((member) => Math.min(member.nextPs, arrivals.get(member) ?? NEVER));
-      if (next.every((at) => at === NEVER)) {
+      const earliest = Math.min(...next);
+      if (earliest === NEVER) {
         await Promise.all(members.map(finish));
-        return round - 1;
+        return meter;
       }
-      arrivals.clear();
-      // those with nothing to do answer too: a process that is stopped holds virtual time whatever its part
-      const reports = await Promise.all(
-        members.map((member, i) => window(member, Math.min(bounds.bound(i, next), END_PS))),
-      );
-      members.forEach((member, i) => {
-        settle(member, reports[i]);
+      meter.begin(earliest);
+      const isEverybody = round % EVERYBODY_ROUNDS === 0;
+      const until = members.map((_, i) => Math.min(bounds.bound(i, next), END_PS));
+      const asked = [...members.keys()].filter((i) => isEverybody || next[i] < until[i]);
+      const before = asked.map((i) => ({ took: members[i].news.size > 0, sent: members[i].sent }));
+      for (const i of asked) arrivals.delete(members[i]);
+      const reports = await Promise.all(asked.map((i) => window(members[i], until[i])));
+      asked.forEach((i, n) => {
+        const report = reports[n];
+        settle(i, report);
+        const counts = {
+          taskRuns: Number(report.taskRuns),
+          workNs: Number(report.workNs),
+          blockedNs: Number(report.blockedNs),
+        };
+        const { took, sent } = before[n];
+        meter.window(i, counts, took, members[i].sent > sent, Number(report.nowPs));
       });
+      meter.end();
+      if (asked.length < members.length) continue;
       onProgress?.({
         delivered: members.reduce((sum, { progress }) => sum + progress.delivered, 0),
         reachedPs: Math.max(...members.map(({ progress }) => progress.reachedPs)),

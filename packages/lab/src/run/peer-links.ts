@@ -203,13 +203,22 @@ export class PeerLinks {
     }
   }
 
-  /** Waits until a channel has had `batches` in all and hands the new ones over, oldest first. */
-  async take(channel: number, batches: number): Promise<Uint8Array[]> {
-    const inbound = this.#of(channel);
-    while (inbound.batches < batches) {
+  /** True when a channel has had `batches` in all. */
+  has(channel: number, batches: number): boolean {
+    return this.#of(channel).batches >= batches;
+  }
+
+  /** Waits until a channel has had `batches` in all. Throws what has cut its link. */
+  async arrived(channel: number, batches: number): Promise<void> {
+    while (!this.has(channel, batches)) {
       if (this.#fault !== undefined) throw this.#fault;
       await this.#something();
     }
+  }
+
+  /** Hands over what a channel has had up to `batches` in all and not handed over before, oldest first. */
+  take(channel: number, batches: number): Uint8Array[] {
+    const inbound = this.#of(channel);
     // what came since then belongs to a later window: taken now, the run would depend on who was faster
     return inbound.waiting.splice(0, inbound.waiting.length - (inbound.batches - batches));
   }

@@ -16,6 +16,7 @@ import type { ScenarioConfig } from '@vhostlab/workload';
 import { type ChannelTraffic, coordinate, type ProcessHandle } from './coordinate.ts';
 import { LogStore } from './log-store.ts';
 import type { ProcessResults, Progress } from './process-runtime.ts';
+import type { RunMeasurement, RunMeter } from './run-meter.ts';
 
 /** The services of a lab and the processes that they live in. */
 export interface Lab {
@@ -55,7 +56,8 @@ export interface ScenarioOutcome {
   cores: CoreStatistics[];
   parts: LogPart[];
   channels: ChannelTraffic[];
-  rounds: number;
+  /** Where the wall-clock time of a run over several processes went; undefined for one process. */
+  measured?: RunMeasurement;
   close(): void;
 }
 
@@ -84,11 +86,11 @@ export async function runScenario(lab: Lab, input: ScenarioInput): Promise<Scena
     input.onJoined?.(joined);
     for (const role of ROLES) await lab.services[role].start(id, call);
     const { onProgress } = lab;
-    const rounds = await coordinate(plan, lab.processes, {
+    const meter = await coordinate(plan, lab.processes, {
       signal,
       ...(onProgress === undefined ? {} : { onProgress }),
     });
-    return await collect(lab, plan, input, rounds, call);
+    return await collect(lab, plan, input, meter, call);
   } catch (error) {
     throw await causeOf(error, signal, lab.lost);
   } finally {
@@ -233,20 +235,25 @@ async function collect(
   lab: Lab,
   plan: RunPlan,
   input: ScenarioInput,
-  rounds: number,
+  meter: RunMeter,
   call: CallOptions,
 ): Promise<ScenarioOutcome> {
   const cores: CoreStatistics[] = [];
   const stores: LogStore[] = [];
   const parts: LogPart[] = [];
   const traffic = new Map<number, ChannelTraffic>();
+  const blocked = new Map<string, Map<string, number>>();
   const close = (): void => {
     for (const store of stores) store.close();
   };
   try {
-    for (const { runtime } of lab.processes) {
-      const { resultsJson, outbound } = await runtime.collect({}, call);
+    for (const { name, runtime } of lab.processes) {
+      const { resultsJson, outbound, waits } = await runtime.collect({}, call);
       cores.push(...(JSON.parse(new TextDecoder().decode(resultsJson)) as ProcessResults).cores);
+      blocked.set(
+        name,
+        new Map(waits.map(({ channel, blockedNs }) => [plan.channels[channel].id, Number(blockedNs)])),
+      );
       for (const { channel, batches, messages, payloadBytes } of outbound) {
         const sum = traffic.get(channel) ?? {
           channel: plan.channels[channel].id,
@@ -266,14 +273,16 @@ async function collect(
     throw error;
   }
   cores.sort((x, y) => (x.id < y.id ? -1 : 1));
+  const channels = [...traffic.values()];
+  const measured = lab.processes.length < 2 ? undefined : meter.measurement(input.name, channels, blocked);
   return {
     name: input.name,
     config: input.config,
     plan,
     cores,
     parts,
-    channels: [...traffic.values()],
-    rounds,
+    channels,
+    ...(measured === undefined ? {} : { measured }),
     close,
   };
 }

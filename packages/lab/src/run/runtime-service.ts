@@ -39,6 +39,9 @@ export class RuntimeServer {
   #process: ProcessRuntime | undefined;
   #links: PeerLinks | undefined;
   #name = '';
+  /** Wall clock of the present run: windows without waiting, and waiting by channel. */
+  #workMs = 0;
+  readonly #blockedMs = new Map<number, number>();
 
   constructor(host: RuntimeHost) {
     this.#host = host;
@@ -76,6 +79,7 @@ export class RuntimeServer {
           resultsJson: new TextEncoder().encode(JSON.stringify(process.results())),
           inbound: links.inbound().map(count),
           outbound: links.outbound().map(count),
+          waits: [...this.#blockedMs].map(([channel, ms]) => ({ channel, blockedNs: nanoseconds(ms) })),
         };
       },
       readLog: () => this.#readLog(),
@@ -149,6 +153,8 @@ export class RuntimeServer {
     profileJson: string;
   }): MessageInitShape<typeof runtimeV1.PrepareResponseSchema> {
     this.close();
+    this.#workMs = 0;
+    this.#blockedMs.clear();
     this.#name = [...request.services].sort().join('+');
     let process: ProcessRuntime;
     try {
@@ -214,9 +220,18 @@ export class RuntimeServer {
       }
       const { window, untilPs, inbound } = command.value;
       try {
+        let blockedMs = 0;
+        const beganMs = performance.now();
         for (const { channel, batches } of inbound) {
-          for (const bytes of await links.take(channel, Number(batches)))
-            process.runtime.inject(ids[channel], bytes);
+          const count = Number(batches);
+          if (!links.has(channel, count)) {
+            const fromMs = performance.now();
+            await links.arrived(channel, count);
+            const ms = performance.now() - fromMs;
+            blockedMs += ms;
+            this.#blockedMs.set(channel, (this.#blockedMs.get(channel) ?? 0) + ms);
+          }
+          for (const bytes of links.take(channel, count)) process.runtime.inject(ids[channel], bytes);
         }
         await process.advance(toNumber(untilPs), () => this.#host.onProgress?.(process.progress()));
         let earliest = NEVER;
@@ -226,6 +241,7 @@ export class RuntimeServer {
           sends.push(links.send(index.get(batch.channel) as number, batch.bytes, batch.messages));
         }
         await Promise.all(sends);
+        this.#workMs += performance.now() - beganMs - blockedMs;
         yield { report: this.#report(window, process, links, earliest) };
       } catch (error) {
         yield { report: { window, state: runtimeV1.RunState.FAULT, fault: (error as Error).message } };
@@ -251,6 +267,9 @@ export class RuntimeServer {
       outbound: links.outbound().map(count),
       packetsDone: toUint64(delivered),
       nowPs: toUint64(reachedPs),
+      taskRuns: toUint64(process.runtime.runs),
+      workNs: nanoseconds(this.#workMs),
+      blockedNs: nanoseconds([...this.#blockedMs.values()].reduce((sum, ms) => sum + ms, 0)),
     };
   }
 
@@ -280,6 +299,10 @@ export class RuntimeServer {
     }
     return { process: this.#process, links: this.#links };
   }
+}
+
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1e6));
 }
 
 function count({ channel, batches, messages, payloadBytes }: ChannelTotals) {

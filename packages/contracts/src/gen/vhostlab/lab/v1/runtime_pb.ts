@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file vhostlab/lab/v1/runtime.proto.
  */
 export const file_vhostlab_lab_v1_runtime: GenFile = /*@__PURE__*/
-  fileDesc("Ch12aG9zdGxhYi9sYWIvdjEvcnVudGltZS5wcm90bxIPdmhvc3RsYWIubGFiLnYxIjwKEEhhbmRzaGFrZVJlcXVlc3QSKAoFaGVsbG8YASABKAsyGS52aG9zdGxhYi5jb21tb24udjEuSGVsbG8iPQoRSGFuZHNoYWtlUmVzcG9uc2USKAoFaGVsbG8YASABKAsyGS52aG9zdGxhYi5jb21tb24udjEuSGVsbG8iaQoOUHJlcGFyZVJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXBsYW5fanNvbhgCIAEoDBIQCghzZXJ2aWNlcxgDIAMoCRIUCgxwcm9maWxlX2pzb24YBCABKAkSDAoEc2VlZBgFIAEoBCJLCg9QcmVwYXJlUmVzcG9uc2USDQoFY29yZXMYASADKAkSEwoLcGxhbl9zaGEyNTYYAiABKAwSFAoMbG9va2FoZWFkX3BzGAMgASgEIksKClJlbW90ZVBlZXISDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhAKCGNoYW5uZWxzGAMgAygJEgwKBGRpYWwYBCABKAgiUAoOQ29ubmVjdFJlcXVlc3QSKgoFcGVlcnMYASADKAsyGy52aG9zdGxhYi5sYWIudjEuUmVtb3RlUGVlchISCgp0aW1lb3V0X21zGAIgASgNIiAKD0Nvbm5lY3RSZXNwb25zZRINCgVwZWVycxgBIAMoCSJZCgxDaGFubmVsQ291bnQSDwoHY2hhbm5lbBgBIAEoDRIPCgdiYXRjaGVzGAIgASgEEhAKCG1lc3NhZ2VzGAMgASgEEhUKDXBheWxvYWRfYnl0ZXMYBCABKAQiWQoFR3JhbnQSDgoGd2luZG93GAEgASgEEhAKCHVudGlsX3BzGAIgASgEEi4KB2luYm91bmQYAyADKAsyHS52aG9zdGxhYi5sYWIudjEuQ2hhbm5lbENvdW50ImsKClJ1blJlcXVlc3QSJwoFZ3JhbnQYASABKAsyFi52aG9zdGxhYi5sYWIudjEuR3JhbnRIABIpCgZmaW5pc2gYAiABKAsyFy52aG9zdGxhYi5sYWIudjEuRmluaXNoSABCCQoHY29tbWFuZCIeCgZGaW5pc2gSFAoMYWJvcnRfcmVhc29uGAEgASgJIpICCgZSZXBvcnQSDgoGd2luZG93GAEgASgEEigKBXN0YXRlGAIgASgOMhkudmhvc3RsYWIubGFiLnYxLlJ1blN0YXRlEhoKDW5leHRfZXZlbnRfcHMYAyABKARIAIgBARIvCghvdXRib3VuZBgEIAMoCzIdLnZob3N0bGFiLmxhYi52MS5DaGFubmVsQ291bnQSDQoFZmF1bHQYBSABKAkSFAoMcGFja2V0c19kb25lGAYgASgEEg4KBm5vd19wcxgHIAEoBBIhChRlYXJsaWVzdF9vdXRib3VuZF9wcxgIIAEoBEgBiAEBQhAKDl9uZXh0X2V2ZW50X3BzQhcKFV9lYXJsaWVzdF9vdXRib3VuZF9wcyI2CgtSdW5SZXNwb25zZRInCgZyZXBvcnQYASABKAsyFy52aG9zdGxhYi5sYWIudjEuUmVwb3J0IhAKDkNvbGxlY3RSZXF1ZXN0IogBCg9Db2xsZWN0UmVzcG9uc2USFAoMcmVzdWx0c19qc29uGAEgASgMEi4KB2luYm91bmQYAiADKAsyHS52aG9zdGxhYi5sYWIudjEuQ2hhbm5lbENvdW50Ei8KCG91dGJvdW5kGAMgAygLMh0udmhvc3RsYWIubGFiLnYxLkNoYW5uZWxDb3VudCIlCg5SZWFkTG9nUmVxdWVzdBITCgtjaHVua19ieXRlcxgBIAEoDSKFAQoPUmVhZExvZ1Jlc3BvbnNlEi8KB3N0cmluZ3MYASABKAsyHC52aG9zdGxhYi5sYWIudjEuU3RyaW5nVGFibGVIABIRCgdyZWNvcmRzGAIgASgMSAASJgoDZW5kGAMgASgLMhcudmhvc3RsYWIubGFiLnYxLkxvZ0VuZEgAQgYKBHBhcnQiHgoLU3RyaW5nVGFibGUSDwoHc3RyaW5ncxgBIAMoCSInCgZMb2dFbmQSDwoHcmVjb3JkcxgBIAEoBBIMCgRsb3N0GAIgASgEIhIKEFJlYWRTcGFuc1JlcXVlc3QiNwoRUmVhZFNwYW5zUmVzcG9uc2USEQoJb3RscF9qc29uGAEgASgMEg8KB2Ryb3BwZWQYAiABKAQiGwoLU3RvcFJlcXVlc3QSDAoEZXhpdBgBIAEoCCIOCgxTdG9wUmVzcG9uc2UqZQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUlVOX1NUQVRFX1JVTk5JTkcQARISCg5SVU5fU1RBVEVfRE9ORRACEhMKD1JVTl9TVEFURV9GQVVMVBADMv0ECg5SdW50aW1lU2VydmljZRJSCglIYW5kc2hha2USIS52aG9zdGxhYi5sYWIudjEuSGFuZHNoYWtlUmVxdWVzdBoiLnZob3N0bGFiLmxhYi52MS5IYW5kc2hha2VSZXNwb25zZRJMCgdQcmVwYXJlEh8udmhvc3RsYWIubGFiLnYxLlByZXBhcmVSZXF1ZXN0GiAudmhvc3RsYWIubGFiLnYxLlByZXBhcmVSZXNwb25zZRJMCgdDb25uZWN0Eh8udmhvc3RsYWIubGFiLnYxLkNvbm5lY3RSZXF1ZXN0GiAudmhvc3RsYWIubGFiLnYxLkNvbm5lY3RSZXNwb25zZRJECgNSdW4SGy52aG9zdGxhYi5sYWIudjEuUnVuUmVxdWVzdBocLnZob3N0bGFiLmxhYi52MS5SdW5SZXNwb25zZSgBMAESTAoHQ29sbGVjdBIfLnZob3N0bGFiLmxhYi52MS5Db2xsZWN0UmVxdWVzdBogLnZob3N0bGFiLmxhYi52MS5Db2xsZWN0UmVzcG9uc2USTgoHUmVhZExvZxIfLnZob3N0bGFiLmxhYi52MS5SZWFkTG9nUmVxdWVzdBogLnZob3N0bGFiLmxhYi52MS5SZWFkTG9nUmVzcG9uc2UwARJSCglSZWFkU3BhbnMSIS52aG9zdGxhYi5sYWIudjEuUmVhZFNwYW5zUmVxdWVzdBoiLnZob3N0bGFiLmxhYi52MS5SZWFkU3BhbnNSZXNwb25zZRJDCgRTdG9wEhwudmhvc3RsYWIubGFiLnYxLlN0b3BSZXF1ZXN0Gh0udmhvc3RsYWIubGFiLnYxLlN0b3BSZXNwb25zZWIGcHJvdG8z", [file_vhostlab_common_v1_common]);
+  fileDesc("Ch12aG9zdGxhYi9sYWIvdjEvcnVudGltZS5wcm90bxIPdmhvc3RsYWIubGFiLnYxIjwKEEhhbmRzaGFrZVJlcXVlc3QSKAoFaGVsbG8YASABKAsyGS52aG9zdGxhYi5jb21tb24udjEuSGVsbG8iPQoRSGFuZHNoYWtlUmVzcG9uc2USKAoFaGVsbG8YASABKAsyGS52aG9zdGxhYi5jb21tb24udjEuSGVsbG8iaQoOUHJlcGFyZVJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXBsYW5fanNvbhgCIAEoDBIQCghzZXJ2aWNlcxgDIAMoCRIUCgxwcm9maWxlX2pzb24YBCABKAkSDAoEc2VlZBgFIAEoBCJLCg9QcmVwYXJlUmVzcG9uc2USDQoFY29yZXMYASADKAkSEwoLcGxhbl9zaGEyNTYYAiABKAwSFAoMbG9va2FoZWFkX3BzGAMgASgEIksKClJlbW90ZVBlZXISDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhAKCGNoYW5uZWxzGAMgAygJEgwKBGRpYWwYBCABKAgiUAoOQ29ubmVjdFJlcXVlc3QSKgoFcGVlcnMYASADKAsyGy52aG9zdGxhYi5sYWIudjEuUmVtb3RlUGVlchISCgp0aW1lb3V0X21zGAIgASgNIiAKD0Nvbm5lY3RSZXNwb25zZRINCgVwZWVycxgBIAMoCSJZCgxDaGFubmVsQ291bnQSDwoHY2hhbm5lbBgBIAEoDRIPCgdiYXRjaGVzGAIgASgEEhAKCG1lc3NhZ2VzGAMgASgEEhUKDXBheWxvYWRfYnl0ZXMYBCABKAQiWQoFR3JhbnQSDgoGd2luZG93GAEgASgEEhAKCHVudGlsX3BzGAIgASgEEi4KB2luYm91bmQYAyADKAsyHS52aG9zdGxhYi5sYWIudjEuQ2hhbm5lbENvdW50ImsKClJ1blJlcXVlc3QSJwoFZ3JhbnQYASABKAsyFi52aG9zdGxhYi5sYWIudjEuR3JhbnRIABIpCgZmaW5pc2gYAiABKAsyFy52aG9zdGxhYi5sYWIudjEuRmluaXNoSABCCQoHY29tbWFuZCIeCgZGaW5pc2gSFAoMYWJvcnRfcmVhc29uGAEgASgJIsoCCgZSZXBvcnQSDgoGd2luZG93GAEgASgEEigKBXN0YXRlGAIgASgOMhkudmhvc3RsYWIubGFiLnYxLlJ1blN0YXRlEhoKDW5leHRfZXZlbnRfcHMYAyABKARIAIgBARIvCghvdXRib3VuZBgEIAMoCzIdLnZob3N0bGFiLmxhYi52MS5DaGFubmVsQ291bnQSDQoFZmF1bHQYBSABKAkSFAoMcGFja2V0c19kb25lGAYgASgEEg4KBm5vd19wcxgHIAEoBBIhChRlYXJsaWVzdF9vdXRib3VuZF9wcxgIIAEoBEgBiAEBEhEKCXRhc2tfcnVucxgJIAEoBBIPCgd3b3JrX25zGAogASgEEhIKCmJsb2NrZWRfbnMYCyABKARCEAoOX25leHRfZXZlbnRfcHNCFwoVX2VhcmxpZXN0X291dGJvdW5kX3BzIjYKC1J1blJlc3BvbnNlEicKBnJlcG9ydBgBIAEoCzIXLnZob3N0bGFiLmxhYi52MS5SZXBvcnQiEAoOQ29sbGVjdFJlcXVlc3QitQEKD0NvbGxlY3RSZXNwb25zZRIUCgxyZXN1bHRzX2pzb24YASABKAwSLgoHaW5ib3VuZBgCIAMoCzIdLnZob3N0bGFiLmxhYi52MS5DaGFubmVsQ291bnQSLwoIb3V0Ym91bmQYAyADKAsyHS52aG9zdGxhYi5sYWIudjEuQ2hhbm5lbENvdW50EisKBXdhaXRzGAQgAygLMhwudmhvc3RsYWIubGFiLnYxLkNoYW5uZWxXYWl0IjIKC0NoYW5uZWxXYWl0Eg8KB2NoYW5uZWwYASABKA0SEgoKYmxvY2tlZF9ucxgCIAEoBCIlCg5SZWFkTG9nUmVxdWVzdBITCgtjaHVua19ieXRlcxgBIAEoDSKFAQoPUmVhZExvZ1Jlc3BvbnNlEi8KB3N0cmluZ3MYASABKAsyHC52aG9zdGxhYi5sYWIudjEuU3RyaW5nVGFibGVIABIRCgdyZWNvcmRzGAIgASgMSAASJgoDZW5kGAMgASgLMhcudmhvc3RsYWIubGFiLnYxLkxvZ0VuZEgAQgYKBHBhcnQiHgoLU3RyaW5nVGFibGUSDwoHc3RyaW5ncxgBIAMoCSInCgZMb2dFbmQSDwoHcmVjb3JkcxgBIAEoBBIMCgRsb3N0GAIgASgEIhIKEFJlYWRTcGFuc1JlcXVlc3QiNwoRUmVhZFNwYW5zUmVzcG9uc2USEQoJb3RscF9qc29uGAEgASgMEg8KB2Ryb3BwZWQYAiABKAQiGwoLU3RvcFJlcXVlc3QSDAoEZXhpdBgBIAEoCCIOCgxTdG9wUmVzcG9uc2UqZQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUlVOX1NUQVRFX1JVTk5JTkcQARISCg5SVU5fU1RBVEVfRE9ORRACEhMKD1JVTl9TVEFURV9GQVVMVBADMv0ECg5SdW50aW1lU2VydmljZRJSCglIYW5kc2hha2USIS52aG9zdGxhYi5sYWIudjEuSGFuZHNoYWtlUmVxdWVzdBoiLnZob3N0bGFiLmxhYi52MS5IYW5kc2hha2VSZXNwb25zZRJMCgdQcmVwYXJlEh8udmhvc3RsYWIubGFiLnYxLlByZXBhcmVSZXF1ZXN0GiAudmhvc3RsYWIubGFiLnYxLlByZXBhcmVSZXNwb25zZRJMCgdDb25uZWN0Eh8udmhvc3RsYWIubGFiLnYxLkNvbm5lY3RSZXF1ZXN0GiAudmhvc3RsYWIubGFiLnYxLkNvbm5lY3RSZXNwb25zZRJECgNSdW4SGy52aG9zdGxhYi5sYWIudjEuUnVuUmVxdWVzdBocLnZob3N0bGFiLmxhYi52MS5SdW5SZXNwb25zZSgBMAESTAoHQ29sbGVjdBIfLnZob3N0bGFiLmxhYi52MS5Db2xsZWN0UmVxdWVzdBogLnZob3N0bGFiLmxhYi52MS5Db2xsZWN0UmVzcG9uc2USTgoHUmVhZExvZxIfLnZob3N0bGFiLmxhYi52MS5SZWFkTG9nUmVxdWVzdBogLnZob3N0bGFiLmxhYi52MS5SZWFkTG9nUmVzcG9uc2UwARJSCglSZWFkU3BhbnMSIS52aG9zdGxhYi5sYWIudjEuUmVhZFNwYW5zUmVxdWVzdBoiLnZob3N0bGFiLmxhYi52MS5SZWFkU3BhbnNSZXNwb25zZRJDCgRTdG9wEhwudmhvc3RsYWIubGFiLnYxLlN0b3BSZXF1ZXN0Gh0udmhvc3RsYWIubGFiLnYxLlN0b3BSZXNwb25zZWIGcHJvdG8z", [file_vhostlab_common_v1_common]);
 
 /**
  * Opens a connection.
@@ -431,6 +431,28 @@ export type Report = Message<"vhostlab.lab.v1.Report"> & {
    * @generated from field: optional uint64 earliest_outbound_ps = 8;
    */
   earliestOutboundPs?: bigint | undefined;
+
+  /**
+   * Runs of tasks executed here since the start of the run: the events of the simulation.
+   *
+   * @generated from field: uint64 task_runs = 9;
+   */
+  taskRuns: bigint;
+
+  /**
+   * Nanoseconds of the wall clock spent on windows since the start of the run, waiting excluded. Measured, so it
+   * differs from run to run.
+   *
+   * @generated from field: uint64 work_ns = 10;
+   */
+  workNs: bigint;
+
+  /**
+   * Nanoseconds of the wall clock spent waiting for batches that grants named, since the start of the run. Measured.
+   *
+   * @generated from field: uint64 blocked_ns = 11;
+   */
+  blockedNs: bigint;
 };
 
 /**
@@ -502,6 +524,14 @@ export type CollectResponse = Message<"vhostlab.lab.v1.CollectResponse"> & {
    * @generated from field: repeated vhostlab.lab.v1.ChannelCount outbound = 3;
    */
   outbound: ChannelCount[];
+
+  /**
+   * How long this process waited for batches that a grant named, by channel; channels that it never waited for are left
+   * out.
+   *
+   * @generated from field: repeated vhostlab.lab.v1.ChannelWait waits = 4;
+   */
+  waits: ChannelWait[];
 };
 
 /**
@@ -510,6 +540,34 @@ export type CollectResponse = Message<"vhostlab.lab.v1.CollectResponse"> & {
  */
 export const CollectResponseSchema: GenMessage<CollectResponse> = /*@__PURE__*/
   messageDesc(file_vhostlab_lab_v1_runtime, 14);
+
+/**
+ * Time that a process was blocked on one channel since the start of the run.
+ *
+ * @generated from message vhostlab.lab.v1.ChannelWait
+ */
+export type ChannelWait = Message<"vhostlab.lab.v1.ChannelWait"> & {
+  /**
+   * Index of the channel in the plan.
+   *
+   * @generated from field: uint32 channel = 1;
+   */
+  channel: number;
+
+  /**
+   * Nanoseconds of the wall clock.
+   *
+   * @generated from field: uint64 blocked_ns = 2;
+   */
+  blockedNs: bigint;
+};
+
+/**
+ * Describes the message vhostlab.lab.v1.ChannelWait.
+ * Use `create(ChannelWaitSchema)` to create a new message.
+ */
+export const ChannelWaitSchema: GenMessage<ChannelWait> = /*@__PURE__*/
+  messageDesc(file_vhostlab_lab_v1_runtime, 15);
 
 /**
  * Asks for the event log.
@@ -530,7 +588,7 @@ export type ReadLogRequest = Message<"vhostlab.lab.v1.ReadLogRequest"> & {
  * Use `create(ReadLogRequestSchema)` to create a new message.
  */
 export const ReadLogRequestSchema: GenMessage<ReadLogRequest> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 15);
+  messageDesc(file_vhostlab_lab_v1_runtime, 16);
 
 /**
  * One part of the event log; strings first, then records, then the end.
@@ -575,7 +633,7 @@ export type ReadLogResponse = Message<"vhostlab.lab.v1.ReadLogResponse"> & {
  * Use `create(ReadLogResponseSchema)` to create a new message.
  */
 export const ReadLogResponseSchema: GenMessage<ReadLogResponse> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 16);
+  messageDesc(file_vhostlab_lab_v1_runtime, 17);
 
 /**
  * Strings of an event log.
@@ -596,7 +654,7 @@ export type StringTable = Message<"vhostlab.lab.v1.StringTable"> & {
  * Use `create(StringTableSchema)` to create a new message.
  */
 export const StringTableSchema: GenMessage<StringTable> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 17);
+  messageDesc(file_vhostlab_lab_v1_runtime, 18);
 
 /**
  * End of an event log.
@@ -624,7 +682,7 @@ export type LogEnd = Message<"vhostlab.lab.v1.LogEnd"> & {
  * Use `create(LogEndSchema)` to create a new message.
  */
 export const LogEndSchema: GenMessage<LogEnd> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 18);
+  messageDesc(file_vhostlab_lab_v1_runtime, 19);
 
 /**
  * Takes spans.
@@ -639,7 +697,7 @@ export type ReadSpansRequest = Message<"vhostlab.lab.v1.ReadSpansRequest"> & {
  * Use `create(ReadSpansRequestSchema)` to create a new message.
  */
 export const ReadSpansRequestSchema: GenMessage<ReadSpansRequest> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 19);
+  messageDesc(file_vhostlab_lab_v1_runtime, 20);
 
 /**
  * Spans of this process.
@@ -667,7 +725,7 @@ export type ReadSpansResponse = Message<"vhostlab.lab.v1.ReadSpansResponse"> & {
  * Use `create(ReadSpansResponseSchema)` to create a new message.
  */
 export const ReadSpansResponseSchema: GenMessage<ReadSpansResponse> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 20);
+  messageDesc(file_vhostlab_lab_v1_runtime, 21);
 
 /**
  * Ends the run.
@@ -688,7 +746,7 @@ export type StopRequest = Message<"vhostlab.lab.v1.StopRequest"> & {
  * Use `create(StopRequestSchema)` to create a new message.
  */
 export const StopRequestSchema: GenMessage<StopRequest> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 21);
+  messageDesc(file_vhostlab_lab_v1_runtime, 22);
 
 /**
  * Answers Stop.
@@ -703,7 +761,7 @@ export type StopResponse = Message<"vhostlab.lab.v1.StopResponse"> & {
  * Use `create(StopResponseSchema)` to create a new message.
  */
 export const StopResponseSchema: GenMessage<StopResponse> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_runtime, 22);
+  messageDesc(file_vhostlab_lab_v1_runtime, 23);
 
 /**
  * How a process stands after a window.
