@@ -1,3 +1,4 @@
+import type { Publisher } from '@vhostlab/memory';
 import type { SegmentList } from './segment-list.ts';
 import type { UsedBatch } from './used-batch.ts';
 
@@ -108,4 +109,11 @@ export interface DriverQueue {
    * `shouldKick` with work says yes.
    */
   restoreBase(base: number): void;
+
+  /**
+   * The driver goes on with a copy of its memory: every area lies `byBytes` (a multiple of 4096, may be negative) further
+   * in the same arena, and `publisher` publishes there. Nothing may be added and not published; a kick that is due is
+   * still due. Throws otherwise.
+   */
+  moveTo(publisher: Publisher, byBytes: number): void;
 }

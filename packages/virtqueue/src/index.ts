@@ -33,6 +33,7 @@ export { PlainBurst, type PlainRing, type PlainRules } from './plain-burst.ts';
 export type { AreaOffsets, RingArea, RingFormat, RingLayout } from './ring-layout.ts';
 export { queueSizeProblem, ringLayout, ringPlaceProblem } from './ring-layout.ts';
 export { SegmentList } from './segment-list.ts';
+export { ShadowQueue, type ShadowSides } from './shadow-queue.ts';
 export { SplitDevice } from './split-device.ts';
 export { SplitDriver } from './split-driver.ts';
 export { SplitPlain } from './split-plain.ts';

@@ -10,6 +10,7 @@ import {
 import { checkedWritableBytes, DriverBuffers } from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
+import { movedPlace, NOT_PUBLISHED } from './moved-place.ts';
 import { notificationData } from './need-event.ts';
 import { NO_U16, NO_U32 } from './no-arrays.ts';
 import { OrderRing } from './order-ring.ts';
@@ -40,9 +41,9 @@ export class PackedDriver implements DriverQueue {
   readonly #arena: Arena;
   readonly #u16: Uint16Array = NO_U16;
   readonly #u32: Uint32Array = NO_U32;
-  readonly #publisher: Publisher;
-  readonly #place: DriverPlace;
-  readonly #descWord: number = 0;
+  #publisher: Publisher;
+  #place: DriverPlace;
+  #descWord: number = 0;
   readonly #inOrder: boolean = false;
   readonly #events: PackedEvents;
 
@@ -424,6 +425,14 @@ export class PackedDriver implements DriverQueue {
     this.#usedSlot = slot;
     this.#usedFlags = wrap === 1 ? AVAIL_USED : 0;
     this.#groupLeft = 0;
+  }
+
+  moveTo(publisher: Publisher, byBytes: number): void {
+    if (this.#batchSlots !== 0) throw new Error(NOT_PUBLISHED);
+    this.#publisher = publisher;
+    this.#place = movedPlace(this.#place, byBytes);
+    this.#descWord = this.#place.descOffset >>> 2;
+    this.#events.moveTo(publisher, byBytes);
   }
 
   saveBase(): number {

@@ -10,10 +10,10 @@ const UNKNOWN = -1;
  * structure is read and published as one 32-bit word, so offset and flags never come apart.
  */
 export class PackedEvents {
-  readonly #publisher: Publisher;
+  #publisher: Publisher;
   readonly #u32: Uint32Array = NO_U32;
-  readonly #ownOffset: number = 0;
-  readonly #peerWord: number = 0;
+  #ownOffset: number = 0;
+  #peerWord: number = 0;
   readonly #size: number = 0;
   readonly #eventIdx: boolean = false;
   #word = 0;
@@ -96,5 +96,12 @@ export class PackedEvents {
     this.#word = UNKNOWN;
     this.#published = 0;
     this.#unconditional = true;
+  }
+
+  /** Both structures lie `byBytes` further in the arena, and `publisher` publishes there. */
+  moveTo(publisher: Publisher, byBytes: number): void {
+    this.#publisher = publisher;
+    this.#ownOffset += byBytes;
+    this.#peerWord += byBytes >> 2;
   }
 }

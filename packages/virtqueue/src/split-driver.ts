@@ -4,6 +4,7 @@ import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE } from './
 import { checkedWritableBytes, DriverBuffers } from './driver-buffers.ts';
 import type { DriverPlace, DriverQueue, OutstandingBuffer } from './driver-queue.ts';
 import { checkIndirect, writeIndirectTable } from './indirect-table.ts';
+import { movedPlace, NOT_PUBLISHED } from './moved-place.ts';
 import { notificationData } from './need-event.ts';
 import { NO_U16, NO_U32 } from './no-arrays.ts';
 import { checkPlace } from './ring-layout.ts';
@@ -27,12 +28,12 @@ export class SplitDriver implements DriverQueue {
   readonly #arena: Arena;
   readonly #u16: Uint16Array = NO_U16;
   readonly #u32: Uint32Array = NO_U32;
-  readonly #publisher: Publisher;
-  readonly #place: DriverPlace;
-  readonly #descWord: number = 0;
-  readonly #availWord: number = 0;
-  readonly #usedIdxWord: number = 0;
-  readonly #usedWord: number = 0;
+  #publisher: Publisher;
+  #place: DriverPlace;
+  #descWord: number = 0;
+  #availWord: number = 0;
+  #usedIdxWord: number = 0;
+  #usedWord: number = 0;
   readonly #inOrder: boolean = false;
   readonly #mask: number = 0;
   readonly #events: SplitEvents;
@@ -75,10 +76,7 @@ export class SplitDriver implements DriverQueue {
     this.#u32 = arena.u32;
     this.#publisher = publisher;
     this.#place = place;
-    this.#descWord = place.descOffset >>> 2;
-    this.#availWord = (place.driverOffset + 4) >>> 1;
-    this.#usedIdxWord = (place.deviceOffset + 2) >>> 1;
-    this.#usedWord = (place.deviceOffset + 4) >>> 2;
+    this.#locate();
     this.#inOrder = place.features.inOrder;
     this.#mask = size - 1;
     this.#events = new SplitEvents(
@@ -93,6 +91,14 @@ export class SplitDriver implements DriverQueue {
     this.#order = new Uint16Array(place.features.inOrder ? size : 0);
     this.#free = new Uint16Array(size);
     this.#start(0);
+  }
+
+  #locate(): void {
+    const { descOffset, driverOffset, deviceOffset } = this.#place;
+    this.#descWord = descOffset >>> 2;
+    this.#availWord = (driverOffset + 4) >>> 1;
+    this.#usedIdxWord = (deviceOffset + 2) >>> 1;
+    this.#usedWord = (deviceOffset + 4) >>> 2;
   }
 
   get freeSlots(): number {
@@ -412,6 +418,14 @@ export class SplitDriver implements DriverQueue {
     this.#coverFrom = 0;
     this.#coverTo = 0;
     this.#groupLeft = 0;
+  }
+
+  moveTo(publisher: Publisher, byBytes: number): void {
+    if (this.#added !== this.#published) throw new Error(NOT_PUBLISHED);
+    this.#publisher = publisher;
+    this.#place = movedPlace(this.#place, byBytes);
+    this.#locate();
+    this.#events.moveTo(publisher, byBytes);
   }
 
   saveBase(): number {

@@ -19,11 +19,11 @@ export interface SplitEventWords {
  * say when this side wants to hear from the peer, `peer` words say when the peer wants to hear from this side.
  */
 export class SplitEvents {
-  readonly #publisher: Publisher;
+  #publisher: Publisher;
   readonly #u16: Uint16Array = NO_U16;
-  readonly #own: SplitEventWords;
-  readonly #peerFlags: number = 0;
-  readonly #peerEvent: number = 0;
+  #own: SplitEventWords;
+  #peerFlags: number = 0;
+  #peerEvent: number = 0;
   readonly #eventIdx: boolean = false;
   /** Own event word as published last; UNKNOWN after a take-over. */
   #event = 0;
@@ -112,5 +112,14 @@ export class SplitEvents {
     this.#asks = UNKNOWN;
     this.#published = 0;
     this.#unconditional = true;
+  }
+
+  /** All words lie `byBytes` further in the arena, and `publisher` publishes there. */
+  moveTo(publisher: Publisher, byBytes: number): void {
+    this.#publisher = publisher;
+    const { flagsOffset, eventOffset } = this.#own;
+    this.#own = { flagsOffset: flagsOffset + byBytes, eventOffset: eventOffset + byBytes };
+    this.#peerFlags += byBytes >> 1;
+    this.#peerEvent += byBytes >> 1;
   }
 }
