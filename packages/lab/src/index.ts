@@ -5,6 +5,7 @@ export { notesOf } from './compare/notes.ts';
 export { type Result, resultOf } from './compare/result.ts';
 export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
 export { composeOf } from './export/compose.ts';
+export { composeFilesOf } from './export/compose-files.ts';
 export { exportedRoles, giveToContainers, writeExportedLab } from './export/export-lab.ts';
 export { kubernetesOf, OVERLAYS } from './export/kubernetes.ts';
 export { publishedSchemas } from './lab-file/published.ts';

@@ -5,7 +5,7 @@ import { Service } from 'kubernetes-models/v1';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { composeOf, kubernetesOf, OVERLAYS, ROLES } from '../src/index.ts';
+import { kubernetesOf, OVERLAYS, ROLES } from '../src/index.ts';
 
 interface Manifest {
   kind: string;
@@ -104,27 +104,5 @@ describe('manifests', () => {
     const [one, spread] = OVERLAYS.map((overlay) => files.get(`overlays/${overlay}/affinity.yaml`) ?? '');
     expect(one.match(/podAffinity/g)).toHaveLength(4);
     expect(spread.match(/podAntiAffinity/g)).toHaveLength(4);
-  });
-});
-
-describe('the compose file', () => {
-  it('gives every container what it needs and nothing else', () => {
-    const { services, networks } = parseAllDocuments(
-      composeOf(ROLES, { version: '1.2.3', name: 'box', withLab: true }),
-    )[0].toJS() as { services: Record<string, Record<string, unknown>>; networks: unknown };
-    expect(Object.keys(services)).toEqual([...ROLES, 'lab']);
-    expect(networks).toEqual({ links: { internal: true }, control: { internal: true } });
-    for (const [name, service] of Object.entries(services)) {
-      expect(service).toMatchObject({
-        image: `vhostlab/${name}:1.2.3`,
-        read_only: true,
-        cap_drop: ['ALL'],
-        security_opt: ['no-new-privileges:true'],
-      });
-      expect(service.user).not.toMatch(/^0:/);
-      expect(service).not.toHaveProperty('ports');
-      expect(service).not.toHaveProperty('privileged');
-    }
-    expect(services.lab.depends_on).toHaveProperty('nic.condition', 'service_healthy');
   });
 });

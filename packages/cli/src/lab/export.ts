@@ -56,9 +56,11 @@ async function exportCompose(io: Io, wanted: WantedLab, out: string): Promise<vo
   mkdirSync(join(out, 'labs'));
   for (const name of ['secrets', 'lab', 'labs']) lab.giveToContainers(join(out, name));
   const { name } = wanted.description;
-  const text = lab.composeOf(roles, { version: VERSION, name, withLab: true });
-  writeFileSync(join(out, 'docker-compose.yml'), text);
-  io.out(`${out}: docker-compose.yml, lab/lab.yaml, secrets; start it there with docker-compose up -d\n`);
+  const files = lab.composeFilesOf(roles, { version: VERSION, name });
+  for (const [path, text] of files) writeFileSync(join(out, path), text);
+  io.out(
+    `${out}: ${[...files.keys()].join(', ')}, lab/lab.yaml, secrets; start it there with docker-compose up -d\n`,
+  );
 }
 
 async function exportKubernetes(io: Io, wanted: WantedLab, out: string): Promise<void> {

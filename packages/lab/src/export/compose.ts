@@ -1,6 +1,7 @@
 import type { Role } from '@vhostlab/contracts';
 import { Document } from 'yaml';
 import { containerUser, LAB_PATH, SECRETS_PATH, SERVICE_PORT } from './export-lab.ts';
+import { OBSERVABILITY_NETWORKS, observabilityServices, SPANS_ENVIRONMENT } from './observability.ts';
 
 const HEALTH = '/vhostlab/packages/cli/bin/health.mjs';
 const STOP_GRACE = '10s';
@@ -11,7 +12,7 @@ export interface ComposeOptions {
   version: string;
   /** Name of the lab, for labels. */
   name: string;
-  /** A container for the lab itself, which runs it. */
+  /** A container for the lab itself, which runs it, and the profile `observability`. */
   withLab: boolean;
 }
 
@@ -32,9 +33,11 @@ export function composeOf(roles: readonly Role[], options: ComposeOptions): stri
     labels: { 'dev.vhostlab.lab': options.name },
   };
   const services: Record<string, unknown> = {};
+  const spans = options.withLab ? { environment: SPANS_ENVIRONMENT } : {};
   for (const role of roles) {
     services[role] = {
       ...common,
+      ...spans,
       image: `vhostlab/${role}:${options.version}`,
       command: [
         '--listen',
@@ -58,6 +61,7 @@ export function composeOf(roles: readonly Role[], options: ComposeOptions): stri
   if (options.withLab) {
     services.lab = {
       ...common,
+      ...spans,
       image: `vhostlab/lab:${options.version}`,
       command: [
         'lab',
@@ -78,8 +82,13 @@ export function composeOf(roles: readonly Role[], options: ComposeOptions): stri
       networks: ['control'],
       depends_on: Object.fromEntries(roles.map((role) => [role, { condition: 'service_healthy' }])),
     };
+    Object.assign(services, observabilityServices(common));
   }
-  const networks = { links: { internal: true }, control: { internal: true } };
+  const networks = {
+    links: { internal: true },
+    control: { internal: true },
+    ...(options.withLab ? OBSERVABILITY_NETWORKS : {}),
+  };
   const document = new Document({ version: '2.4', services, networks }, { aliasDuplicateObjects: false });
   document.commentBefore = ` Lab ${options.name}, written by vhostlab lab export compose; change the lab file and export again.`;
   return document.toString({ lineWidth: 0 });
