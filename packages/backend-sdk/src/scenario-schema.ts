@@ -7,6 +7,7 @@ import {
   type ScenarioConfig,
 } from '@vhostlab/workload';
 import { z } from 'zod';
+import { eventSchema } from './events/event-schema.ts';
 
 const traffic = z.looseObject({
   kind: z.enum(['udp', 'tcp-stream', 'pcap']),
@@ -41,6 +42,7 @@ export const scenarioSchema: z.ZodType<ScenarioConfig> = z.strictObject({
       value: z.int().min(0),
     }),
   ),
+  events: z.array(eventSchema).optional(),
   seed: z.int().min(0),
 }) as unknown as z.ZodType<ScenarioConfig>;
 

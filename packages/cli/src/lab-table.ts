@@ -1,6 +1,16 @@
 import type { LabState } from '@vhostlab/lab';
 import { renderTable } from './table.ts';
 
+/** What became of each event in each run, a line each. */
+function eventLines({ runs }: LabState): string[] {
+  return runs.flatMap(({ name, events = [] }) =>
+    events.map(
+      ({ at_us, event, took_effect }) =>
+        `${name}, at ${at_us} us: ${event}${took_effect ? '' : ' (no effect: the run was over by then)'}`,
+    ),
+  );
+}
+
 /** A lab as text: its phase, a table of nodes, a table of runs. */
 export function renderLab(state: LabState): string {
   const nodes = renderTable(
@@ -40,6 +50,7 @@ export function renderLab(state: LabState): string {
     '',
     nodes,
     runs,
+    ...eventLines(state),
     ...(state.event_log_sha256 === undefined ? [] : [`event log ${state.event_log_sha256}`]),
     ...(state.run_folder === undefined ? [] : [`run folder ${state.run_folder}`]),
   ];

@@ -1,5 +1,14 @@
 export type { Endpoints } from './endpoints.ts';
 export { DEFAULT_ENDPOINTS } from './endpoints.ts';
+export { DueEvents, type EventContext, TAKEN_PREFIX } from './events/due-events.ts';
+export { type LinkEvent, type LinkSettings, linkSettingsText } from './events/link-event.ts';
+export {
+  type EventOf,
+  eventsOf,
+  eventText,
+  type NumberedEvent,
+  type ScenarioEvent,
+} from './events/scenario-event.ts';
 export { destinationHostOf, destinationPortOf, MAX_FLOWS, sourceHostOf, sourcePortOf } from './flows.ts';
 export { combineFrameHashes, FrameHasher, hashSource } from './frame-hasher.ts';
 export { MAX_FRAME_SIZE_BYTES, MIN_FRAME_SIZE_BYTES, parseFrameSizes } from './frame-sizes.ts';

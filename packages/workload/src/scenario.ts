@@ -1,3 +1,4 @@
+import type { ScenarioEvent } from './events/scenario-event.ts';
 import type { TrafficSpec } from './traffic-spec.ts';
 import type { WorkloadName } from './workloads.ts';
 
@@ -58,5 +59,7 @@ export interface ScenarioConfig {
   /** traffic of kind pcap: the capture's bytes in base64. */
   capture?: string;
   faults: PacketFault[];
+  /** What is done to the run at moments of its virtual time; absent: nothing. */
+  events?: ScenarioEvent[];
   seed: number;
 }

@@ -1,4 +1,5 @@
 import type { CompareOptions } from '../scenario/options.ts';
+import { lateEventNotes } from './event-outcomes.ts';
 import type { Result } from './result.ts';
 
 /** An option that is not at its default, the stages that it acts on, and in words what it does there. */
@@ -78,5 +79,7 @@ export function notesOf(results: readonly Result[], options: CompareOptions): st
         );
     }
   }
+  for (const { workload, backend, events } of results)
+    for (const note of lateEventNotes(events)) notes.push(`${workload} over ${backend}: ${note}`);
   return notes;
 }

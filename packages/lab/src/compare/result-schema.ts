@@ -68,6 +68,16 @@ export const resultSchema = z
     not_applicable: z
       .array(z.strictObject({ option: z.string(), reason: z.string() }))
       .meta({ description: 'Options of the run that this back end does not have.' }),
+    events: z
+      .array(
+        z.strictObject({
+          at_us: figure('Microseconds from the start of traffic.'),
+          event: z.string().meta({ description: 'What was to happen.' }),
+          took_effect: z.boolean().meta({ description: 'false: the run was over by then.' }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'Events of the lab file, in the order of their moments; absent without any.' }),
   })
   .meta({ description: 'One back end under one workload.' });
 

@@ -3,6 +3,7 @@ import { IDLE_POLL, stageShares } from '@vhostlab/trace';
 import { combineFrameHashes, frameBytesWithFcs, WIRE_OVERHEAD_BYTES } from '@vhostlab/workload';
 import { decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { ScenarioOutcome } from '../run/run-scenario.ts';
+import { type EventOutcome, eventOutcomes } from './event-outcomes.ts';
 
 /** One row: a back end under a workload. Field names are those of the published JSON Schema. */
 export interface Result {
@@ -30,6 +31,8 @@ export interface Result {
   stages: { stage: string; account: 'host' | 'guest' | 'hardware'; ns_per_packet: number }[];
   /** Options that this back end does not have. */
   not_applicable: { option: string; reason: string }[];
+  /** What became of the events of the lab; absent when it has none. */
+  events?: EventOutcome[] | undefined;
 }
 
 /** What a sink core hands over at the end of a run. */
@@ -67,6 +70,7 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
   const frameBytes = delivered > 0 ? frameBytesWithFcs(bytes / delivered) : 0;
   const elapsedPs = Math.max(1, reached.length === 0 ? 1 : lastPs - plan.accountFromPs);
   const packets = Math.max(1, delivered);
+  const events = eventOutcomes(outcome);
   // one transaction at a time saturates nothing
   const wireShare =
     config.workload === 'rr'
@@ -101,6 +105,7 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
       ns_per_packet: round(nsPerPacket, 2),
     })),
     not_applicable: notApplicable,
+    ...(events === undefined ? {} : { events }),
   };
 }
 

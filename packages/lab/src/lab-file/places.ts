@@ -22,6 +22,7 @@ export const PLACES: Readonly<Record<keyof CompareOptions, readonly string[]>> =
   placement: ['placement'],
   seed: ['time', 'seed'],
   samples: ['observation', 'samples'],
+  events: ['events'],
 };
 
 /** Where the capture's path stands; it is no option, because the run is given its bytes. */

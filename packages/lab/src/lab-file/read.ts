@@ -4,11 +4,12 @@ import type { Document } from 'yaml';
 import type { z } from 'zod';
 import { describeIssue } from '../scenario/describe-issue.ts';
 import { type CompareOptionsInput, UsageError } from '../scenario/options.ts';
+import { durationNs } from './duration.ts';
+import { resolveEvents } from './events/resolve-events.ts';
 import { parseLocated } from './located.ts';
 import { PLACES } from './places.ts';
 import { type LabFile, labFileSchema } from './schema.ts';
 import { resolveTopology, type Topology } from './topology.ts';
-import { durationNs } from './topology-schema.ts';
 import { substituteVariables } from './variables.ts';
 
 /** A lab file, read and checked. */
@@ -64,6 +65,7 @@ export function readLabFile(text: string, origin: string, given: GivenVariables 
   }
   const file = parsed.data;
   const topology = resolveTopology(file, located);
+  if (file.events !== undefined) file.events = resolveEvents(file.events, topology, located);
   const { pcap } = file.system.traffic;
   return {
     name: file.name,

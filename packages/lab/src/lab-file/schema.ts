@@ -121,6 +121,9 @@ export const labFileSchema = part({
   roles: roles.prefault({}).meta({ description: 'Who plays each part, and how.' }),
   placement: placementSchema,
   time: time.prefault({}).meta({ description: 'The clock and the seed.' }),
+  events: option.events.meta({
+    description: 'What happens to the runs at moments of their virtual time; every run has all of them.',
+  }),
   observation: part({
     samples: option.samples.meta({
       description: 'Packets per workload and back end whose events are kept, evenly spread; 0: none.',

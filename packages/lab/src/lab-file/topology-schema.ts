@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { compareOptionsSchema } from '../scenario/options.ts';
+import { duration } from './duration.ts';
 import { part } from './part.ts';
 
 const option = compareOptionsSchema.shape;
@@ -59,12 +60,6 @@ const node = part({
 const endpoints = z.tuple([z.string(), z.string()], {
   error: 'must be two ends, as in [guest0:vq, host0:vq]',
 });
-
-const duration = z
-  .string({ error: ({ input }) => `must be a time such as 10us, not ${JSON.stringify(input)}` })
-  .regex(/^\d+(\.\d+)?(ns|us|ms|s)$/, {
-    error: ({ input }) => `must be a time such as 10us, not "${input}"; units are ns, us, ms and s`,
-  });
 
 const link = z
   .union(
@@ -148,11 +143,3 @@ export const placementSchema = z
 export const stallTimeoutSchema = duration.default('60s').meta({
   description: 'How long a stopped service may hold virtual time before vhostlab lab gives the run up.',
 });
-
-const UNITS_NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
-
-/** Nanoseconds of a time such as `10us`, which the schema has checked. */
-export function durationNs(text: string): number {
-  const unit = /[a-z]+$/.exec(text)?.[0] ?? 'ns';
-  return Number(text.slice(0, -unit.length)) * (UNITS_NS[unit] ?? 1);
-}

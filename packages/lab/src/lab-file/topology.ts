@@ -1,8 +1,9 @@
 import type { Role } from '@vhostlab/contracts';
+import { durationNs } from './duration.ts';
 import { checkLinks, type Link } from './links.ts';
 import type { LocatedDocument } from './located.ts';
 import type { LabFile } from './schema.ts';
-import { durationNs, NODE_KINDS, type NodeKind, type PlacementName, SETTINGS } from './topology-schema.ts';
+import { NODE_KINDS, type NodeKind, type PlacementName, SETTINGS } from './topology-schema.ts';
 
 /** Where one service runs. */
 export type Placement = { how: PlacementName } | { how: 'endpoint'; address: string };

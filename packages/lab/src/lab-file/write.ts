@@ -20,7 +20,10 @@ export function builtInCompareLab(options: CompareOptions, lab: CompareLab): str
     if (option === 'seed') document.setIn(['time', 'clock'], 'virtual');
     const value = options[option as keyof CompareOptions];
     if (value !== undefined)
-      document.setIn(place, document.createNode(value, { flow: option !== 'flowTable' }));
+      document.setIn(
+        place,
+        document.createNode(value, { flow: option !== 'flowTable' && option !== 'events' }),
+      );
     if (option === 'packets' && lab.pcap !== undefined) document.setIn(PCAP_PLACE, lab.pcap);
   }
   return document.toString({ lineWidth: 0 });

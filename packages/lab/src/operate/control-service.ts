@@ -1,8 +1,6 @@
 import {
   ContractError,
   controlV1,
-  createClient,
-  createGrpcTransport,
   type Implementation,
   implement,
   MessageQueue,
@@ -11,6 +9,8 @@ import {
 import { UsageError } from '../scenario/options.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import { describeActions } from './actions.ts';
+import { addEventTo } from './add-event.ts';
+import { connectToLab } from './connect.ts';
 import type { LabFolder } from './lab-folder.ts';
 import type { LabState, WantedLab } from './state.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -42,6 +42,14 @@ export function controlImplementation(supervisor: Supervisor, onDown: () => void
       }
       return { actions };
     },
+    addEvent: async ({ eventJson, dryRun }) => {
+      try {
+        return { actions: await addEventTo(supervisor, eventJson, dryRun) };
+      } catch (error) {
+        const code = error instanceof UsageError ? 'INVALID_ARGUMENT' : 'ABORTED';
+        throw new ContractError(code, (error as Error).message, { cause: error });
+      }
+    },
     inspect: () => ({ stateJson: JSON.stringify(supervisor.state) }),
     events: ({ from, follow }) => {
       const queue = new MessageQueue<{ eventJson: string }>();
@@ -60,13 +68,6 @@ export function controlImplementation(supervisor: Supervisor, onDown: () => void
       return { actions };
     },
   });
-}
-
-/** A command's connection to a lab that is up. */
-export function connectToLab(state: LabState) {
-  const transport = createGrpcTransport(state.control);
-  const client = createClient(controlV1.LabService, transport);
-  return { client, close: () => transport.close() };
 }
 
 /** Brings a lab that is up to what is wanted, and answers the lines of what was done. */

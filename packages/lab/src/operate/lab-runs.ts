@@ -1,5 +1,6 @@
 import type { CostProfile } from '@vhostlab/cost-profile';
 import { type CompareEnvironment, compare } from '../compare/compare.ts';
+import { lateEventNotes } from '../compare/event-outcomes.ts';
 import type { Lab } from '../run/run-scenario.ts';
 import { packetsOf } from '../scenario/build.ts';
 import type { Tracing } from '../services/serve.ts';
@@ -82,6 +83,8 @@ export async function runAll(
         'complete',
         `${offered} frames offered, ${delivered} delivered, ${dropped} dropped`,
       );
+      for (const note of lateEventNotes(result.events))
+        events.add('run', state.runs[current].name, 'late', note);
       watchdog.running(false);
     },
   };

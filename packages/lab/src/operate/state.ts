@@ -1,4 +1,5 @@
 import type { Role } from '@vhostlab/contracts';
+import type { EventOutcome } from '../compare/event-outcomes.ts';
 import type { Result } from '../compare/result.ts';
 import type { LabDescription } from '../lab-file/read.ts';
 import type { NodeKind } from '../lab-file/topology-schema.ts';
@@ -43,6 +44,8 @@ export interface RunState {
   frames_sha256?: string;
   throughput_mpps?: number;
   p50_us?: number;
+  /** What became of the events of the lab. */
+  events?: EventOutcome[];
 }
 
 /** What `inspect -f json` prints. */
@@ -90,5 +93,6 @@ export function finished(run: RunState, result: Result): RunState {
     frames_sha256: result.frames_sha256,
     throughput_mpps: result.throughput_mpps,
     p50_us: result.latency_us.p50,
+    ...(result.events === undefined ? {} : { events: result.events }),
   };
 }

@@ -99,6 +99,11 @@ export class Supervisor {
     return this.#record.state;
   }
 
+  /** What the lab was last made to be. */
+  get wanted(): WantedLab {
+    return this.#wanted;
+  }
+
   get events(): EventLog {
     return this.#record.events;
   }
@@ -119,11 +124,13 @@ export class Supervisor {
     if (this.#changing) throw new Error('another change of the lab is under way');
     this.#changing = true;
     this.#startedMs = performance.now();
+    let isTouched = !this.state.ready;
     try {
       const actions = this.plan(wanted);
       if (actions.length === 0) return;
-      for (const line of describeActions(actions, wanted)) this.events.add('action', this.state.name, line);
       const inputs = await runInputs(wanted, this.#options.loadProfile);
+      isTouched = true;
+      for (const line of describeActions(actions, wanted)) this.events.add('action', this.state.name, line);
       this.#wanted = wanted;
       this.#folder.replace('lab.yaml', wanted.text);
       await this.#interrupt();
@@ -132,6 +139,8 @@ export class Supervisor {
 
       await this.#start(inputs);
     } catch (error) {
+      // inputs that are refused leave a lab that is up as it was
+      if (!isTouched) throw error;
       await this.#fail(error);
       throw this.#lost.signal.aborted ? this.#lost.signal.reason : error;
     } finally {

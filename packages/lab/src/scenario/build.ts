@@ -1,4 +1,5 @@
 import type { BackendName, ScenarioConfig, TrafficSpec, WorkloadName } from '@vhostlab/workload';
+import { scenarioEvents } from '../lab-file/events/lab-event.ts';
 import { type CompareOptions, DEFAULT_PACKETS } from './options.ts';
 
 /** Bulk data of `stream` per write of the application. */
@@ -60,6 +61,8 @@ export function buildScenario(
     traffic: trafficOf(workload, options, offloads.tso, capture),
     ...(capture === undefined ? {} : { capture: Buffer.from(capture.bytes).toString('base64') }),
     faults: [],
+    // left out when there are none: a service that knows no events takes such a scenario
+    ...((options.events ?? []).length === 0 ? {} : { events: scenarioEvents(options.events ?? []) }),
     seed: options.seed,
   };
 }

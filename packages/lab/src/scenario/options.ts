@@ -8,6 +8,7 @@ import {
   parseRate,
 } from '@vhostlab/workload';
 import { z } from 'zod';
+import { labEventSchema } from '../lab-file/events/lab-event.ts';
 import { describeIssue } from './describe-issue.ts';
 
 const workloads = listWorkloads().map(({ name }) => name);
@@ -74,6 +75,8 @@ export const compareOptionsSchema = z.strictObject({
   placement: z.enum(['embedded', 'process']).default('embedded'),
   /** Sampled packets per scenario; 0 samples none. */
   samples: z.int().min(0).max(1_000_000).default(1000),
+  /** What happens to every run, with the usual names of nodes; in lab files only. */
+  events: z.array(labEventSchema).max(1000).optional(),
 });
 
 /** Options after defaults. */
@@ -112,6 +115,7 @@ export const FLAGS: Readonly<Record<keyof CompareOptions, string>> = {
   profile: '--profile',
   placement: '--placement',
   samples: '--samples',
+  events: 'events',
 };
 
 /** A wrong option or file; the message is one sentence that names it and the mend. */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vhostlab/lab/v1/control.proto.
  */
 export const file_vhostlab_lab_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("Ch12aG9zdGxhYi9sYWIvdjEvY29udHJvbC5wcm90bxIPdmhvc3RsYWIubGFiLnYxIjQKDEFwcGx5UmVxdWVzdBITCgt3YW50ZWRfanNvbhgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIiAKDUFwcGx5UmVzcG9uc2USDwoHYWN0aW9ucxgBIAMoCSIQCg5JbnNwZWN0UmVxdWVzdCIlCg9JbnNwZWN0UmVzcG9uc2USEgoKc3RhdGVfanNvbhgBIAEoCSItCg1FdmVudHNSZXF1ZXN0EgwKBGZyb20YASABKAQSDgoGZm9sbG93GAIgASgIIiQKDkV2ZW50c1Jlc3BvbnNlEhIKCmV2ZW50X2pzb24YASABKAkiDQoLRG93blJlcXVlc3QiHwoMRG93blJlc3BvbnNlEg8KB2FjdGlvbnMYASADKAkytAIKCkxhYlNlcnZpY2USRgoFQXBwbHkSHS52aG9zdGxhYi5sYWIudjEuQXBwbHlSZXF1ZXN0Gh4udmhvc3RsYWIubGFiLnYxLkFwcGx5UmVzcG9uc2USTAoHSW5zcGVjdBIfLnZob3N0bGFiLmxhYi52MS5JbnNwZWN0UmVxdWVzdBogLnZob3N0bGFiLmxhYi52MS5JbnNwZWN0UmVzcG9uc2USSwoGRXZlbnRzEh4udmhvc3RsYWIubGFiLnYxLkV2ZW50c1JlcXVlc3QaHy52aG9zdGxhYi5sYWIudjEuRXZlbnRzUmVzcG9uc2UwARJDCgREb3duEhwudmhvc3RsYWIubGFiLnYxLkRvd25SZXF1ZXN0Gh0udmhvc3RsYWIubGFiLnYxLkRvd25SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Ch12aG9zdGxhYi9sYWIvdjEvY29udHJvbC5wcm90bxIPdmhvc3RsYWIubGFiLnYxIjQKDEFwcGx5UmVxdWVzdBITCgt3YW50ZWRfanNvbhgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIiAKDUFwcGx5UmVzcG9uc2USDwoHYWN0aW9ucxgBIAMoCSI2Cg9BZGRFdmVudFJlcXVlc3QSEgoKZXZlbnRfanNvbhgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIiMKEEFkZEV2ZW50UmVzcG9uc2USDwoHYWN0aW9ucxgBIAMoCSIQCg5JbnNwZWN0UmVxdWVzdCIlCg9JbnNwZWN0UmVzcG9uc2USEgoKc3RhdGVfanNvbhgBIAEoCSItCg1FdmVudHNSZXF1ZXN0EgwKBGZyb20YASABKAQSDgoGZm9sbG93GAIgASgIIiQKDkV2ZW50c1Jlc3BvbnNlEhIKCmV2ZW50X2pzb24YASABKAkiDQoLRG93blJlcXVlc3QiHwoMRG93blJlc3BvbnNlEg8KB2FjdGlvbnMYASADKAkyhQMKCkxhYlNlcnZpY2USRgoFQXBwbHkSHS52aG9zdGxhYi5sYWIudjEuQXBwbHlSZXF1ZXN0Gh4udmhvc3RsYWIubGFiLnYxLkFwcGx5UmVzcG9uc2USTwoIQWRkRXZlbnQSIC52aG9zdGxhYi5sYWIudjEuQWRkRXZlbnRSZXF1ZXN0GiEudmhvc3RsYWIubGFiLnYxLkFkZEV2ZW50UmVzcG9uc2USTAoHSW5zcGVjdBIfLnZob3N0bGFiLmxhYi52MS5JbnNwZWN0UmVxdWVzdBogLnZob3N0bGFiLmxhYi52MS5JbnNwZWN0UmVzcG9uc2USSwoGRXZlbnRzEh4udmhvc3RsYWIubGFiLnYxLkV2ZW50c1JlcXVlc3QaHy52aG9zdGxhYi5sYWIudjEuRXZlbnRzUmVzcG9uc2UwARJDCgREb3duEhwudmhvc3RsYWIubGFiLnYxLkRvd25SZXF1ZXN0Gh0udmhvc3RsYWIubGFiLnYxLkRvd25SZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Asks for a change.
@@ -64,6 +64,55 @@ export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
   messageDesc(file_vhostlab_lab_v1_control, 1);
 
 /**
+ * Asks for an event.
+ *
+ * @generated from message vhostlab.lab.v1.AddEventRequest
+ */
+export type AddEventRequest = Message<"vhostlab.lab.v1.AddEventRequest"> & {
+  /**
+   * The event as JSON, as it stands below `events` of a lab file; `at` is needed on the virtual clock.
+   *
+   * @generated from field: string event_json = 1;
+   */
+  eventJson: string;
+
+  /**
+   * Only say what would be done.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message vhostlab.lab.v1.AddEventRequest.
+ * Use `create(AddEventRequestSchema)` to create a new message.
+ */
+export const AddEventRequestSchema: GenMessage<AddEventRequest> = /*@__PURE__*/
+  messageDesc(file_vhostlab_lab_v1_control, 2);
+
+/**
+ * Says what is done.
+ *
+ * @generated from message vhostlab.lab.v1.AddEventResponse
+ */
+export type AddEventResponse = Message<"vhostlab.lab.v1.AddEventResponse"> & {
+  /**
+   * One line per action, in order.
+   *
+   * @generated from field: repeated string actions = 1;
+   */
+  actions: string[];
+};
+
+/**
+ * Describes the message vhostlab.lab.v1.AddEventResponse.
+ * Use `create(AddEventResponseSchema)` to create a new message.
+ */
+export const AddEventResponseSchema: GenMessage<AddEventResponse> = /*@__PURE__*/
+  messageDesc(file_vhostlab_lab_v1_control, 3);
+
+/**
  * Asks for the state.
  *
  * @generated from message vhostlab.lab.v1.InspectRequest
@@ -76,7 +125,7 @@ export type InspectRequest = Message<"vhostlab.lab.v1.InspectRequest"> & {
  * Use `create(InspectRequestSchema)` to create a new message.
  */
 export const InspectRequestSchema: GenMessage<InspectRequest> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_control, 2);
+  messageDesc(file_vhostlab_lab_v1_control, 4);
 
 /**
  * The state.
@@ -97,7 +146,7 @@ export type InspectResponse = Message<"vhostlab.lab.v1.InspectResponse"> & {
  * Use `create(InspectResponseSchema)` to create a new message.
  */
 export const InspectResponseSchema: GenMessage<InspectResponse> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_control, 3);
+  messageDesc(file_vhostlab_lab_v1_control, 5);
 
 /**
  * Asks for events.
@@ -125,7 +174,7 @@ export type EventsRequest = Message<"vhostlab.lab.v1.EventsRequest"> & {
  * Use `create(EventsRequestSchema)` to create a new message.
  */
 export const EventsRequestSchema: GenMessage<EventsRequest> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_control, 4);
+  messageDesc(file_vhostlab_lab_v1_control, 6);
 
 /**
  * One event.
@@ -146,7 +195,7 @@ export type EventsResponse = Message<"vhostlab.lab.v1.EventsResponse"> & {
  * Use `create(EventsResponseSchema)` to create a new message.
  */
 export const EventsResponseSchema: GenMessage<EventsResponse> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_control, 5);
+  messageDesc(file_vhostlab_lab_v1_control, 7);
 
 /**
  * Asks to end.
@@ -161,7 +210,7 @@ export type DownRequest = Message<"vhostlab.lab.v1.DownRequest"> & {
  * Use `create(DownRequestSchema)` to create a new message.
  */
 export const DownRequestSchema: GenMessage<DownRequest> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_control, 6);
+  messageDesc(file_vhostlab_lab_v1_control, 8);
 
 /**
  * Answers when everything has ended.
@@ -182,7 +231,7 @@ export type DownResponse = Message<"vhostlab.lab.v1.DownResponse"> & {
  * Use `create(DownResponseSchema)` to create a new message.
  */
 export const DownResponseSchema: GenMessage<DownResponse> = /*@__PURE__*/
-  messageDesc(file_vhostlab_lab_v1_control, 7);
+  messageDesc(file_vhostlab_lab_v1_control, 9);
 
 /**
  * A lab that is up: the process that supervises its services and drives its runs.
@@ -200,6 +249,17 @@ export const LabService: GenService<{
     methodKind: "unary";
     input: typeof ApplyRequestSchema;
     output: typeof ApplyResponseSchema;
+  },
+  /**
+   * Adds an event at a moment of virtual time and begins the runs anew with it: they are the same up to that moment.
+   * Answers when the lab is ready; INVALID_ARGUMENT when the event does not fit the lab, which then goes on as it was.
+   *
+   * @generated from rpc vhostlab.lab.v1.LabService.AddEvent
+   */
+  addEvent: {
+    methodKind: "unary";
+    input: typeof AddEventRequestSchema;
+    output: typeof AddEventResponseSchema;
   },
   /**
    * The state of the lab.

@@ -1,0 +1,5 @@
+import { z } from 'zod';
+import { linkEventSchema } from './link-event-schema.ts';
+
+/** Any event of a scenario; a kind that is not here is refused by name. */
+export const eventSchema = z.discriminatedUnion('kind', [linkEventSchema]);
