@@ -4,7 +4,7 @@ import type { Io } from '../io.ts';
 import { keepOption } from '../plugin-flags.ts';
 import { VERSION } from '../version.ts';
 
-const ROLES = ['guest', 'backend', 'switch', 'nic'] as const;
+const PARTS = ['guest', 'backend', 'switch', 'nic', 'station'] as const;
 
 export const examples = [
   ['vhostlab serve nic --listen 127.0.0.1:7004', 'one service as a process of its own'],
@@ -14,8 +14,8 @@ export const examples = [
 export function register(program: Command, io: Io): void {
   program
     .command('serve')
-    .description('serve one of the four services over gRPC, with health and reflection, until SIGTERM')
-    .addArgument(new Argument('<service>', 'which service').choices(ROLES))
+    .description('serve one of the four services, or the station alone, over gRPC, with health and reflection, until SIGTERM')
+    .addArgument(new Argument('<service>', 'which service').choices(PARTS))
     .requiredOption('--listen <address>', 'HOST:PORT, [IPV6]:PORT or unix:/path')
     .option('--token-file <file>', 'secret of the lab: calls without it are refused')
     .option('--tls <dir>', 'ca.crt, tls.crt and tls.key of this service, which TCP off loopback needs')
@@ -23,7 +23,7 @@ export function register(program: Command, io: Io): void {
     .option('--option <name=value>', 'an option of the plugin; repeat for more', keepOption, {})
     .option('--exit-with-stdin', 'end when standard input ends (for a parent process)')
     .addHelpText('after', '\nExample:\n  vhostlab serve backend --listen unix:/tmp/backend.sock')
-    .action((role: (typeof ROLES)[number], flags: ServeFlags) => serve(io, role, flags));
+    .action((role: (typeof PARTS)[number], flags: ServeFlags) => serve(io, role, flags));
 }
 
 interface ServeFlags {
@@ -35,7 +35,7 @@ interface ServeFlags {
   exitWithStdin?: boolean;
 }
 
-async function serve(io: Io, role: (typeof ROLES)[number], flags: ServeFlags): Promise<void> {
+async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): Promise<void> {
   const { listen, tokenFile, tls } = flags;
   const [{ AddressError, createGrpcTransport, loadSecurity, serveGrpc }, { hostServices }, { startTracing }] =
     await Promise.all([import('@vhostlab/contracts'), import('@vhostlab/lab'), import('../tracing.ts')]);

@@ -1,5 +1,6 @@
 import type { Role } from '@vhostlab/contracts';
 import { durationNs } from './duration.ts';
+import { STATION } from '../services/parts.ts';
 import { checkLinks, type Link } from './links.ts';
 import type { LocatedDocument } from './located.ts';
 import type { LabFile } from './schema.ts';
@@ -11,7 +12,7 @@ export type Placement = { how: PlacementName } | { how: 'endpoint'; address: str
 /** A node of the file with the service that it lives in. */
 export interface LabNode {
   name: string;
-  kind: NodeKind;
+  kind: NodeKind | typeof STATION;
   placement: Placement;
   /** Its settings after inheritance. */
   settings: Readonly<Record<string, unknown>>;
@@ -23,7 +24,7 @@ export interface Topology {
   nodes: readonly LabNode[];
   links: readonly Link[];
   /** Where each of the four services runs; guests of one lab share a service. */
-  services: Readonly<Record<Role, Placement>>;
+  services: Readonly<Record<Role, Placement> & { [STATION]?: Placement }>;
   /** One way, in nanoseconds; undefined as in the cost profile. */
   wireLatencyNs?: number;
 }
@@ -68,20 +69,27 @@ export function resolveTopology(file: LabFile, located: LocatedDocument): Topolo
   Object.assign(system.switch, settings.get(named('switch')[0]));
   Object.assign(system.nic, settings.get(named('nic')[0]));
   const placements = placementsOf(file, given, located);
+  const station = Object.hasOwn(given, STATION) ? undefined : placements.get(STATION);
   const { links, wireLatencyNs } = checkLinks(system.links, given, system.guests.queues, located);
   return {
-    nodes: NODE_KINDS.flatMap((kind) =>
-      named(kind).map((name) => ({
-        name,
-        kind,
-        placement: placements.get(name) as Placement,
-        settings: settings.get(name) ?? {},
-      })),
-    ),
+    nodes: [
+      ...NODE_KINDS.flatMap((kind) =>
+        named(kind).map((name) => ({
+          name,
+          kind,
+          placement: placements.get(name) as Placement,
+          settings: settings.get(name) ?? {},
+        })),
+      ),
+      ...(station === undefined
+        ? []
+        : [{ name: STATION, kind: STATION, placement: station, settings: {} } as const]),
+    ],
     links,
-    services: Object.fromEntries(
-      NODE_KINDS.map((kind) => [kind, placements.get(named(kind)[0])]),
-    ) as Topology['services'],
+    services: Object.fromEntries([
+      ...NODE_KINDS.map((kind) => [kind, placements.get(named(kind)[0])]),
+      ...(station === undefined ? [] : [[STATION, station]]),
+    ]) as Topology['services'],
     ...(wireLatencyNs === undefined ? {} : { wireLatencyNs: durationNs(wireLatencyNs) }),
   };
 }
@@ -161,15 +169,23 @@ function placementsOf(
   const rule = typeof placement === 'string' ? { default: placement, nodes: {} } : placement;
   const nodes = rule.nodes ?? {};
   for (const name of Object.keys(nodes)) {
-    if (!Object.hasOwn(given, name)) {
+    if (!Object.hasOwn(given, name) && name !== STATION) {
       throw located.fault(
         ['placement', 'nodes', name],
-        `there is no node of that name; there are ${Object.keys(given).join(', ')}`,
+        `there is no node of that name; there are ${[...Object.keys(given), STATION].join(', ')}`,
       );
     }
   }
   const found = new Map<string, Placement>();
-  for (const name of Object.keys(given)) {
+  // the station lives with the network card unless the file places it
+  const placed = Object.hasOwn(nodes, STATION) ? [STATION] : [];
+  if (placed.length > 0 && nodes[STATION] === 'container' && !Object.hasOwn(given, STATION)) {
+    throw located.fault(
+      ['placement', 'nodes', STATION],
+      'the station has no container; it may be embedded, a process, or at an endpoint',
+    );
+  }
+  for (const name of new Set([...Object.keys(given), ...placed])) {
     const own = Object.hasOwn(nodes, name) ? nodes[name] : (rule.default ?? 'embedded');
     found.set(name, typeof own === 'string' ? { how: own } : { how: 'endpoint', address: own.endpoint });
   }

@@ -1,18 +1,17 @@
-import type { Role } from '@vhostlab/contracts';
 import type { Placement } from '../lab-file/topology.ts';
-import { ROLES } from '../services/registry.ts';
+import { PARTS, type Part } from '../services/parts.ts';
 import type { WantedLab } from './state.ts';
 
 /** One step from what is to what shall be. */
 export type Action =
   | { do: 'interrupt'; run: string }
-  | { do: 'stop'; role: Role; was: Placement }
-  | { do: 'start'; role: Role; placement: Placement }
+  | { do: 'stop'; role: Part; was: Placement }
+  | { do: 'start'; role: Part; placement: Placement }
   | { do: 'run'; scenarios: readonly string[] };
 
 /** What a lab has at the moment. */
 export interface Present {
-  services: ReadonlyMap<Role, Placement>;
+  services: ReadonlyMap<Part, Placement>;
   /** Key of what was run or is running; undefined before the first run, and after one that failed. */
   runKey: string | undefined;
   isRunning: boolean;
@@ -38,16 +37,16 @@ export function scenariosOf({ description }: WantedLab): string[] {
  */
 export function planActions(present: Present, wanted: WantedLab): Action[] {
   const { services } = wanted.description.topology;
-  const same = (role: Role): boolean =>
+  const same = (role: Part): boolean =>
     JSON.stringify(present.services.get(role)) === JSON.stringify(services[role]);
-  const stopped = ROLES.filter((role) => present.services.has(role) && !same(role));
-  const started = [...ROLES].reverse().filter((role) => !same(role));
-  const isOther = started.length > 0 || present.runKey !== runKeyOf(wanted);
+  const stopped = PARTS.filter((role) => present.services.has(role) && !same(role));
+  const started = [...PARTS].reverse().filter((role) => services[role] !== undefined && !same(role));
+  const isOther = started.length > 0 || stopped.length > 0 || present.runKey !== runKeyOf(wanted);
   if (!isOther) return [];
   return [
     ...(present.isRunning ? [{ do: 'interrupt' as const, run: 'the present run' }] : []),
     ...stopped.map((role) => ({ do: 'stop' as const, role, was: present.services.get(role) as Placement })),
-    ...started.map((role) => ({ do: 'start' as const, role, placement: services[role] })),
+    ...started.map((role) => ({ do: 'start' as const, role, placement: services[role] as Placement })),
     { do: 'run' as const, scenarios: scenariosOf(wanted) },
   ];
 }
@@ -59,7 +58,7 @@ export function placementText(placement: Placement): string {
 
 /** The lines of a plan. */
 export function describeActions(actions: readonly Action[], { description }: WantedLab): string[] {
-  const nodesOf = (role: Role): string =>
+  const nodesOf = (role: Part): string =>
     description.topology.nodes
       .filter(({ kind }) => kind === role)
       .map(({ name }) => name)
@@ -68,7 +67,7 @@ export function describeActions(actions: readonly Action[], { description }: Wan
 }
 
 /** An action in one line, with the names of the nodes that a service has. */
-export function actionText(action: Action, nodesOf: (role: Role) => string): string {
+export function actionText(action: Action, nodesOf: (role: Part) => string): string {
   switch (action.do) {
     case 'interrupt':
       return `interrupt ${action.run}`;

@@ -13,13 +13,14 @@ import {
   type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { type Role, TLS_FILES } from '@vhostlab/contracts';
+import { TLS_FILES } from '@vhostlab/contracts';
 import { makeFolders } from '../compare/make-folder.ts';
 import { UsageError } from '../scenario/options.ts';
+import { PARTS, type Part } from '../services/parts.ts';
 import { newToken, TOKEN_FILE } from './token.ts';
 
-/** Who gets a certificate: the four services and the lab that calls them. */
-export const CERTIFICATE_HOLDERS: readonly (Role | 'lab')[] = ['guest', 'backend', 'switch', 'nic', 'lab'];
+/** Who gets a certificate: the parts of a lab and the lab that calls them. */
+export const CERTIFICATE_HOLDERS: readonly (Part | 'lab')[] = [...PARTS, 'lab'];
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;

@@ -1,4 +1,4 @@
-import type { Role } from '@vhostlab/contracts';
+import type { Part } from '../services/parts.ts';
 import { EventLog } from './events.ts';
 import type { LabFolder } from './lab-folder.ts';
 import type { Placed } from './placed.ts';
@@ -47,12 +47,12 @@ export class LabRecord {
     this.save();
   }
 
-  nodesOf(role: Role): NodeState[] {
+  nodesOf(role: Part): NodeState[] {
     return this.state.nodes.filter(({ service }) => service === role);
   }
 
   /** A service came into another state. */
-  mark(role: Role, to: NodeState['state'], detail?: string): void {
+  mark(role: Part, to: NodeState['state'], detail?: string): void {
     for (const node of this.nodesOf(role)) node.state = to;
     if (!this.#ending || to === 'lost') this.events.add('service', role, to, detail);
     this.save();

@@ -1,9 +1,12 @@
-import { type Client, createClient, lifecycleClient, type Role, runtimeV1 } from '@vhostlab/contracts';
+import { type Client, createClient, type hello, lifecycleClient, type Role, runtimeV1 } from '@vhostlab/contracts';
 import type { Placement, Topology } from '../lab-file/topology.ts';
 import type { Lab } from '../run/run-scenario.ts';
-import { ROLES } from '../services/registry.ts';
+import { processName } from '../run/station.ts';
+import { isRole, PARTS, type Part } from '../services/parts.ts';
 import type { Action } from './actions.ts';
 import { type Placed, placeEmbedded, placeEndpoint, placeProcess, type Surroundings } from './placed.ts';
+
+const GREETING_TIMEOUT_MS = 30_000;
 
 /** Makes the containers of these roles. */
 export type PlaceContainers = (roles: readonly Role[], around: Surroundings) => Promise<readonly Placed[]>;
@@ -11,7 +14,7 @@ export type PlaceContainers = (roles: readonly Role[], around: Surroundings) => 
 /** The services of a lab, wherever they are. */
 export class LabServices {
   readonly #placeContainers: PlaceContainers | undefined;
-  readonly #present = new Map<Role, Placement>();
+  readonly #present = new Map<Part, Placement>();
   #placed: Placed[] = [];
 
   constructor(placeContainers: PlaceContainers | undefined) {
@@ -23,7 +26,7 @@ export class LabServices {
   }
 
   /** Where each service is that there is. */
-  get present(): ReadonlyMap<Role, Placement> {
+  get present(): ReadonlyMap<Part, Placement> {
     return this.#present;
   }
 
@@ -35,15 +38,15 @@ export class LabServices {
     this.#placed = this.#placed.filter((placed) => !touches(placed));
     await Promise.all(leaving.map((placed) => placed.end(false)));
     for (const role of leaving.flatMap(({ roles }) => roles)) this.#present.delete(role);
-    const missing = ROLES.filter((role) => !this.#present.has(role));
-    const how = (name: Placement['how']): Role[] => missing.filter((role) => services[role].how === name);
+    const missing = PARTS.filter((part) => services[part] !== undefined && !this.#present.has(part));
+    const how = (name: Placement['how']): Part[] => missing.filter((part) => services[part]?.how === name);
     const started: Placed[] = how('process').map((role) => placeProcess(role, around));
     this.#placed.push(...started);
     for (const role of how('endpoint')) {
       const placement = services[role];
-      if (placement.how === 'endpoint') this.#placed.push(placeEndpoint(role, placement.address, around));
+      if (placement?.how === 'endpoint') this.#placed.push(placeEndpoint(role, placement.address, around));
     }
-    const embedded = ROLES.filter((role) => services[role].how === 'embedded');
+    const embedded = PARTS.filter((part) => services[part]?.how === 'embedded');
     if (embedded.some((role) => missing.includes(role))) {
       const old = this.#placed.find(({ placement }) => placement.how === 'embedded');
       this.#placed = this.#placed.filter((placed) => placed !== old);
@@ -54,17 +57,17 @@ export class LabServices {
     if (inContainers.length > 0) {
       const placeContainers = this.#placeContainers;
       if (placeContainers === undefined) throw new Error('this lab has no containers');
-      this.#placed.push(...(await placeContainers(inContainers, around)));
+      this.#placed.push(...(await placeContainers(inContainers.filter(isRole), around)));
     }
-    for (const role of missing) this.#present.set(role, services[role]);
+    for (const role of missing) this.#present.set(role, services[role] as Placement);
   }
 
-  find(role: Role): Placed | undefined {
+  find(role: Part): Placed | undefined {
     return this.#placed.find(({ roles }) => roles.includes(role));
   }
 
   /** Where a service is, for people. */
-  whereIs(role: Role): string {
+  whereIs(role: Part): string {
     const placed = this.find(role);
     if (placed?.container !== undefined) return `container ${placed.container}`;
     return placed?.pid !== undefined ? `process ${placed.pid}` : (placed?.address ?? 'unknown');
@@ -76,13 +79,13 @@ export class LabServices {
     const client = provider === undefined ? {} : { tracerProvider: provider };
     const services = Object.fromEntries(
       this.#placed.flatMap(({ roles, transport }) =>
-        roles.map((role) => [role, lifecycleClient(role, transport, client)]),
+        roles.filter(isRole).map((role) => [role, lifecycleClient(role, transport, client)]),
       ),
     ) as Lab['services'];
     return {
       services,
       processes: this.#placed.map(({ roles, address, transport }) => ({
-        name: [...roles].sort().join('+'),
+        name: processName(roles),
         services: roles,
         ...(address === undefined ? {} : { address }),
         runtime: createClient(runtimeV1.RuntimeService, transport, client) as Client<
@@ -91,6 +94,16 @@ export class LabServices {
       })),
       lost: lost,
     };
+  }
+
+  /** Greets a part in the name of the lab. Throws ContractError when it does not answer or speaks another protocol. */
+  async greet(part: Part, lab: Lab, greeting: ReturnType<typeof hello>): Promise<void> {
+    const options = { timeoutMs: GREETING_TIMEOUT_MS };
+    if (isRole(part)) await lab.services[part].handshake(greeting, options);
+    else {
+      const own = lab.processes.find(({ services }) => services.includes(part));
+      await own?.runtime.handshake({ hello: greeting }, options);
+    }
   }
 
   /** Ends what this lab has started. `failed`: at once. */

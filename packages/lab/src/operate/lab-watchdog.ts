@@ -1,4 +1,4 @@
-import type { Role } from '@vhostlab/contracts';
+import type { Part } from '../services/parts.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import type { LabRecord } from './lab-record.ts';
 import { Watchdog } from './watchdog.ts';
@@ -10,7 +10,7 @@ export function labWatchdog(
     record,
     whereIs,
     lose,
-  }: { record: LabRecord; whereIs(role: Role): string; lose(error: ServiceLostError): void },
+  }: { record: LabRecord; whereIs(role: Part): string; lose(error: ServiceLostError): void },
 ): Watchdog {
   return new Watchdog(stallTimeoutMs, {
     onStalled: (role) => record.mark(role, 'stalled', 'does not answer; virtual time stands still'),

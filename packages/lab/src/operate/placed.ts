@@ -1,12 +1,12 @@
 import {
   createGrpcTransport,
   createLocalTransport,
-  type Role,
   type Security,
   type Transport,
 } from '@vhostlab/contracts';
 import type { Placement } from '../lab-file/topology.ts';
 import type { Progress } from '../run/process-runtime.ts';
+import type { Part } from '../services/parts.ts';
 import { hostServices, type Tracing } from '../services/serve.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import {
@@ -18,7 +18,7 @@ import {
 
 /** Services that share a process, and how they are reached. */
 export interface Placed {
-  readonly roles: readonly Role[];
+  readonly roles: readonly Part[];
   readonly placement: Placement;
   /** Where neighbours reach it; undefined: it calls them. */
   readonly address?: string;
@@ -44,12 +44,12 @@ export interface Surroundings {
   remoteSecurity: Security;
   /** How long a service at an address may take to answer. */
   endpointReadyMs: number;
-  onLost(role: Role, error: ServiceLostError): void;
+  onLost(role: Part, error: ServiceLostError): void;
   onProgress(progress: Progress): void;
 }
 
 /** The services of `roles` in this process, sharing it. */
-export function placeEmbedded(roles: readonly Role[], around: Surroundings): Placed {
+export function placeEmbedded(roles: readonly Part[], around: Surroundings): Placed {
   const hosted = hostServices(roles, {
     instanceId: 'embedded',
     processId: process.pid,
@@ -74,7 +74,7 @@ export function placeEmbedded(roles: readonly Role[], around: Surroundings): Pla
 }
 
 /** One service as a process of its own. */
-export function placeProcess(role: Role, around: Surroundings): Placed {
+export function placeProcess(role: Part, around: Surroundings): Placed {
   const service = new ServiceProcess(
     role,
     around.sockets,
@@ -95,7 +95,7 @@ export function placeProcess(role: Role, around: Surroundings): Placed {
 }
 
 /** A service that somebody else runs. */
-export function placeEndpoint(role: Role, address: string, around: Surroundings): Placed {
+export function placeEndpoint(role: Part, address: string, around: Surroundings): Placed {
   const transport = connectTo(address, role, around);
   return {
     roles: [role],

@@ -1,8 +1,8 @@
-import type { Role } from '@vhostlab/contracts';
 import type { EventOutcome } from '../compare/event-outcomes.ts';
 import type { Result } from '../compare/result.ts';
 import type { LabDescription } from '../lab-file/read.ts';
 import type { NodeKind } from '../lab-file/topology-schema.ts';
+import type { Part, STATION } from '../services/parts.ts';
 
 /** What a lab shall be: a lab file, read. */
 export interface WantedLab {
@@ -23,8 +23,8 @@ export type ServiceState = 'starting' | 'listening' | 'greeted' | 'ready' | 'sta
 /** A node of a lab that is up. */
 export interface NodeState {
   name: string;
-  kind: NodeKind;
-  service: Role;
+  kind: NodeKind | typeof STATION;
+  service: Part;
   placement: string;
   address: string;
   pid?: number;

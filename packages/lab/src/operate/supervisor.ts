@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { commonV1, hello, type Role, type Security } from '@vhostlab/contracts';
+import { commonV1, hello, type Security } from '@vhostlab/contracts';
 import type { CostProfile } from '@vhostlab/cost-profile';
+import { PARTS, type Part, STATION } from '../services/parts.ts';
 import { ROLES } from '../services/registry.ts';
 import type { Tracing } from '../services/serve.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
@@ -33,7 +34,7 @@ export interface SupervisorOptions {
   endpointReadyMs?: number;
 }
 
-const RANK: Readonly<Record<Role, number>> = { nic: 0, switch: 1, backend: 2, guest: 3 };
+const RANK: Readonly<Record<Part, number>> = { [STATION]: -1, nic: 0, switch: 1, backend: 2, guest: 3 };
 const ENDPOINT_READY_MS = 10_000;
 const RESET_TIMEOUT_MS = 1_000;
 
@@ -194,15 +195,15 @@ export class Supervisor {
     const lab = this.#services.lab(this.#around(), this.#lost.signal);
     const own = { instanceId: `lab-${process.pid}`, name: 'lab', version: { major: 0, minor: 1, patch: 0 } };
     const greeting = hello({ ...own, clocks: [commonV1.Clock.VIRTUAL], processId: process.pid });
-    for (const role of [...ROLES].sort((a, b) => RANK[a] - RANK[b])) {
-      await Promise.race([isLost, lab.services[role].handshake(greeting, { timeoutMs: 30_000 })]);
+    for (const role of this.#parts()) {
+      await Promise.race([isLost, this.#services.greet(role, lab, greeting)]);
       this.#record.mark(role, 'greeted');
     }
     this.#watchdog.watch(
       lab.processes
         .filter(({ address }) => address !== undefined)
         .map(({ services: [role], runtime }) => ({
-          role: role as Role,
+          role: role as Part,
           ask: async (timeoutMs) => void (await runtime.handshake({ hello: greeting }, { timeoutMs })),
         })),
     );
@@ -233,8 +234,13 @@ export class Supervisor {
     await joined.promise;
   }
 
+  /** What there is, in the order in which one needs the other. */
+  #parts(): Part[] {
+    return [...this.#services.present.keys()].sort((a, b) => RANK[a] - RANK[b]);
+  }
+
   #onReady(neighbours: ReadonlyMap<string, readonly string[]>): void {
-    for (const role of [...ROLES].sort((a, b) => RANK[a] - RANK[b])) {
+    for (const role of this.#parts()) {
       const name = [...neighbours.keys()].find((process) => process.split('+').includes(role)) ?? role;
       const met = [...(neighbours.get(name) ?? [])];
       for (const node of this.#record.nodesOf(role)) node.neighbours = met;
@@ -255,9 +261,9 @@ export class Supervisor {
   /** A lost connection as the loss of its service, with where that was. */
   #named(error: unknown): Error {
     const role = /^service (\w+) was lost during the run$/.exec((error as Error).message)?.[1] as
-      | Role
+      | Part
       | undefined;
-    if (role === undefined || !ROLES.includes(role)) return error as Error;
+    if (role === undefined || !PARTS.includes(role)) return error as Error;
     this.#record.mark(role, 'lost');
     return new ServiceLostError(
       `service ${role} (${this.#services.whereIs(role)}) was lost during the run; the run is incomplete`,

@@ -1,8 +1,9 @@
-import { ContractError, type Role } from '@vhostlab/contracts';
+import { ContractError } from '@vhostlab/contracts';
+import type { Part } from '../services/parts.ts';
 
 /** What a watchdog looks after. */
 export interface Watched {
-  role: Role;
+  role: Part;
   /** Resolves when the service answers. */
   ask(timeoutMs: number): Promise<void>;
 }
@@ -10,11 +11,11 @@ export interface Watched {
 /** What it tells. */
 export interface WatchdogReport {
   /** A service has not answered for `STALL_NOTICE_MS`. */
-  onStalled(role: Role): void;
+  onStalled(role: Part): void;
   /** It answers again. */
-  onResumed(role: Role): void;
+  onResumed(role: Part): void;
   /** It has not answered for the whole time that it may be silent, or its connection is broken and stays so. */
-  onLost(role: Role, silentMs: number): void;
+  onLost(role: Part, silentMs: number): void;
   /** All services answer, and yet virtual time has stood still for so long. */
   onStuck(silentMs: number): void;
 }
@@ -31,11 +32,11 @@ export class Watchdog {
   readonly #report: WatchdogReport;
   readonly #timeoutMs: number;
   readonly #noticeMs: number;
-  readonly #answeredAt = new Map<Role, number>();
+  readonly #answeredAt = new Map<Part, number>();
   /** Since when nobody listens where a service was. */
-  readonly #goneSince = new Map<Role, number>();
-  readonly #asking = new Set<Role>();
-  readonly #stalled = new Set<Role>();
+  readonly #goneSince = new Map<Part, number>();
+  readonly #asking = new Set<Part>();
+  readonly #stalled = new Set<Part>();
   #watched: readonly Watched[] = [];
   #timer: NodeJS.Timeout | undefined;
   #progressAt = 0;
@@ -89,7 +90,7 @@ export class Watchdog {
     if (this.#isRunning && stillMs >= this.#timeoutMs) this.#report.onStuck(stillMs);
   }
 
-  async #ask(role: Role, ask: Watched['ask']): Promise<void> {
+  async #ask(role: Part, ask: Watched['ask']): Promise<void> {
     this.#asking.add(role);
     try {
       await ask(this.#timeoutMs);

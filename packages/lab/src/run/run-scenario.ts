@@ -17,6 +17,7 @@ import { type ChannelTraffic, coordinate, type ProcessHandle } from './coordinat
 import { LogStore } from './log-store.ts';
 import type { ProcessResults, Progress } from './process-runtime.ts';
 import type { RunMeasurement, RunMeter } from './run-meter.ts';
+import { withStationApart, withStationHoused } from './station.ts';
 
 /** The services of a lab and the processes that they live in. */
 export interface Lab {
@@ -74,7 +75,8 @@ const LOSS_NOTICE_MS = 1000;
  * Sets a scenario up on the lab's services, runs it to its end and collects. Nothing stays behind in the services.
  * Throws the reason of `signal` when that is aborted, and the reason of `lab.lost` when a service was lost.
  */
-export async function runScenario(lab: Lab, input: ScenarioInput): Promise<ScenarioOutcome> {
+export async function runScenario(given: Lab, input: ScenarioInput): Promise<ScenarioOutcome> {
+  const lab = { ...given, processes: withStationHoused(given.processes) };
   const signals = [input.signal, lab.lost].filter((signal) => signal !== undefined);
   const signal = AbortSignal.any(signals);
   const call: CallOptions = { signal };
@@ -150,7 +152,7 @@ async function createPlan(
     };
     const { plan } = await lab.services[role].create(config, call);
     created.push(role);
-    components.push(fromPlanPart(plan, role));
+    components.push(withStationApart(fromPlanPart(plan, role)));
   }
   const constant = (name: string): number => {
     const value = input.profile.constants.get(name);

@@ -16,6 +16,7 @@ import {
 import type { ModuleRegistry } from '@vhostlab/engine';
 import { type ChannelTotals, PeerLinks } from './peer-links.ts';
 import { type ProcessResults, ProcessRuntime, type Progress } from './process-runtime.ts';
+import { processName } from './station.ts';
 
 /** What a process offers besides its services. */
 export interface RuntimeHost {
@@ -155,7 +156,7 @@ export class RuntimeServer {
     this.close();
     this.#workMs = 0;
     this.#blockedMs.clear();
-    this.#name = [...request.services].sort().join('+');
+    this.#name = processName(request.services);
     let process: ProcessRuntime;
     try {
       process = new ProcessRuntime(

@@ -58,7 +58,7 @@ export async function openProcessLab(
   return {
     placement: 'process',
     services: Object.fromEntries(
-      running.map(({ role, transport }) => [role, lifecycleClient(role, transport, client)]),
+      ROLES.map((role, i) => [role, lifecycleClient(role, running[i].transport, client)]),
     ) as OpenLab['services'],
     processes,
     lost: lost.signal,

@@ -25,5 +25,4 @@ export const SERVICES: Readonly<
   nic: { definition: nicDefinition, modules: nicModules },
 };
 
-/** The four services, in the order in which they are created. */
-export const ROLES: readonly Role[] = ['guest', 'backend', 'switch', 'nic'];
+export { ROLES } from './parts.ts';

@@ -5,13 +5,13 @@ import {
   type Implementation,
   implementLifecycle,
   type MessageInitShape,
-  type Role,
   type Transport,
   toUint64,
 } from '@vhostlab/contracts';
 import type { CoreModule } from '@vhostlab/engine';
 import type { Progress } from '../run/process-runtime.ts';
 import { RuntimeServer } from '../run/runtime-service.ts';
+import { isRole, type Part, STATION } from './parts.ts';
 import { SERVICES } from './registry.ts';
 
 /** Where spans of a process go; the mains make it of their telemetry. */
@@ -29,7 +29,7 @@ export interface HostedServices {
 
 /** Puts services and the runtime that executes their cores into this process. */
 export function hostServices(
-  roles: readonly Role[],
+  parts: readonly Part[],
   options: {
     instanceId: string;
     processId: number;
@@ -46,12 +46,15 @@ export function hostServices(
   const services =
     options.plugins === undefined ? SERVICES : { ...SERVICES, backend: backendHost(options.plugins) };
   const modules = new Map<string, CoreModule>();
-  for (const role of roles) for (const [name, module] of services[role].modules) modules.set(name, module);
+  for (const part of parts) {
+    // the station's cores are of the nic's making
+    for (const [name, module] of services[isRole(part) ? part : 'nic'].modules) modules.set(name, module);
+  }
   const runtime = new RuntimeServer({
     own: {
       instanceId,
       processId,
-      name: roles.join('+'),
+      name: parts.join('+'),
       version: { major: 0, minor: 1, patch: 0 },
       clocks: [1],
     },
@@ -61,7 +64,7 @@ export function hostServices(
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.connect === undefined ? {} : { connect: options.connect }),
   });
-  const implementations = roles.map((role) => {
+  const implementations = parts.filter(isRole).map((role) => {
     const program = componentProgram(services[role].definition, { instanceId, processId }, () =>
       statistics(runtime, role),
     );
@@ -71,10 +74,12 @@ export function hostServices(
 }
 
 /** Counters of one service in the run that the process has now. */
-function statistics(runtime: RuntimeServer, role: Role): MessageInitShape<typeof commonV1.StatisticsSchema> {
+function statistics(runtime: RuntimeServer, role: Part): MessageInitShape<typeof commonV1.StatisticsSchema> {
   const results = runtime.results();
   if (results === undefined) return {};
-  const cores = results.cores.filter(({ service }) => service === role);
+  const cores = results.cores.filter(
+    ({ service }) => service === role || (service === STATION && role === 'nic'),
+  );
   const drops = new Map<string, number>();
   const counters = cores.flatMap((core) =>
     Object.entries(core.counters)

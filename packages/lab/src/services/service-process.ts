@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createGrpcTransport, type Role, type Security, type Transport } from '@vhostlab/contracts';
+import { createGrpcTransport, type Security, type Transport } from '@vhostlab/contracts';
+import type { Part } from './parts.ts';
 import { ServiceLostError } from './service-lost.ts';
 
 /** How a service process is started: program and arguments that make it listen at `address`. */
-export type ServiceCommand = (role: Role, address: string) => { file: string; args: string[] };
+export type ServiceCommand = (role: Part, address: string) => { file: string; args: string[] };
 
 /** Enough for a machine that is busy with other things; loading a service takes about a second of its own. */
 const READY_TIMEOUT_MS = 60_000;
@@ -18,7 +19,7 @@ const LAST_WORDS_BYTES = 2_000;
 
 /** One service in a process of its own on a Unix socket. It ends with this process, whatever way that ends. */
 export class ServiceProcess {
-  readonly role: Role;
+  readonly role: Part;
   readonly address: string;
   readonly transport: Transport;
   readonly #socket: string;
@@ -28,7 +29,7 @@ export class ServiceProcess {
 
   /** Starts it; `onLost` is told of its end, unless `end` asked for it. */
   constructor(
-    role: Role,
+    role: Part,
     folder: string,
     command: ServiceCommand,
     onLost: (error: ServiceLostError) => void,

@@ -17,6 +17,11 @@ const GROUPS = [
     ['guest', 'backend'],
     ['nic', 'switch'],
   ],
+  [['guest', 'backend', 'switch', 'nic'], ['station']],
+  [
+    ['guest', 'station'],
+    ['backend', 'switch', 'nic'],
+  ],
 ];
 const scenario: fc.Arbitrary<CompareOptionsInput> = fc
   .record({

@@ -4,6 +4,7 @@ import { createArena } from '@vhostlab/memory';
 import { mergeLog } from '@vhostlab/trace';
 import { ROLES, SERVICES } from '../../src/index.ts';
 import { arenaBytes } from '../../src/run/process-runtime.ts';
+import { withStationHoused } from '../../src/run/station.ts';
 import { compiled } from './run.ts';
 
 const modules = new Map<string, CoreModule>();
@@ -20,9 +21,10 @@ export type Pace = 'late' | 'even' | 'early';
 export function splitHash(
   name: string,
   plan: RunPlan,
-  groups: readonly (readonly string[])[],
+  divided: readonly (readonly string[])[],
   pace: () => Pace = () => 'even',
 ): string {
+  const groups = withStationHoused(divided.map((services) => ({ services }))).map(({ services }) => services);
   const chunks: Uint8Array[][] = groups.map(() => []);
   const runtimes = groups.map(
     (services, g) =>
