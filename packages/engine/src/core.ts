@@ -22,6 +22,7 @@ import { OPS } from './ops.ts';
 import { ProcedureTask } from './procedure-task.ts';
 import { CoreRecorder, type LogWriter } from './recorder.ts';
 import { EngineTicket } from './ticket.ts';
+import { type CoreTimeline, TimelineRecorder } from './timeline.ts';
 
 const BUDGET = 64;
 const SPIN_LIMIT = 100_000;
@@ -33,6 +34,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 export interface VirtualSurroundings extends CoreSurroundings {
   log: LogWriter;
   stride: number;
+  /** Length of the spans of a timeline; absent: none is kept. */
+  timelineSpanPs?: Ps;
   /** Called when the moment of the core's next run moved closer. */
   sooner(atPs: Ps): void;
 }
@@ -53,6 +56,8 @@ export interface CoreStatistics {
   ops: Record<string, { count: number; bytes: number; ps: Ps }>;
   counters: Record<string, number>;
   results: Record<string, unknown>;
+  /** In runs that keep one. */
+  timeline?: CoreTimeline;
 }
 
 /** One thread of execution on the virtual clock. Work on it is serial; its state is its tasks'. */
@@ -88,6 +93,7 @@ export class VirtualCore extends CoreBase implements CoreContext, Reader {
   #runs = 0;
   #accounting = false;
   readonly #accountFromPs: Ps;
+  readonly #timeline: TimelineRecorder | undefined;
 
   constructor(plan: CorePlan, around: VirtualSurroundings, accountFromPs: Ps) {
     super(plan, around);
@@ -97,6 +103,9 @@ export class VirtualCore extends CoreBase implements CoreContext, Reader {
     this.recorder = new CoreRecorder(around.log, plan.id, around.stride, this);
     this.#syncName = this.recorder.stage('core');
     this.#wakeOp = plan.wakeOp === undefined ? -1 : this.op(plan.wakeOp);
+    const { timelineSpanPs } = around;
+    this.#timeline =
+      timelineSpanPs === undefined ? undefined : new TimelineRecorder(timelineSpanPs, this.meter.counts);
   }
 
   attachMemory(name: string, end: VirtualMemoryEnd): void {
@@ -215,6 +224,7 @@ export class VirtualCore extends CoreBase implements CoreContext, Reader {
     this.#runs++;
     this.#after(result);
     this.#busyPs += this.nowPs - startPs;
+    this.#timeline?.add(startPs, this.nowPs);
     if (result !== IDLE) this.#usefulPs += this.nowPs - startPs;
   }
 
@@ -243,6 +253,7 @@ export class VirtualCore extends CoreBase implements CoreContext, Reader {
       ops,
       counters,
       results: this.collected(),
+      ...(this.#timeline === undefined ? {} : { timeline: this.#timeline.result() }),
     };
   }
 
@@ -356,6 +367,7 @@ export class VirtualCore extends CoreBase implements CoreContext, Reader {
   #startAccounting(): void {
     this.#accounting = true;
     this.meter.reset();
+    this.#timeline?.restart();
     this.#busyPs = 0;
     this.#usefulPs = 0;
     this.#barrierPs = 0;

@@ -18,3 +18,4 @@ export { RealThread, type ThreadSurroundings } from './real/real-thread.ts';
 export type { LogSink } from './recorder.ts';
 export { type ModuleRegistry, type OutgoingBatch, type RuntimeOptions, VirtualRuntime } from './runtime.ts';
 export { TimeBounds } from './time-bounds.ts';
+export type { CoreTimeline } from './timeline.ts';
