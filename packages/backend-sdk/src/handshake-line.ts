@@ -10,6 +10,8 @@ export const COOKIE_NAME = 'VHOSTLAB_PLUGIN_COOKIE';
 export const COOKIE_VALUE = '8b4cf9f6b2d0-virtio-burst';
 /** Where a host wants the plugin to listen: `unix:/path` or `HOST:PORT`. */
 export const LISTEN_NAME = 'VHOSTLAB_PLUGIN_LISTEN';
+/** Set when standard input ends with the host, however that ends: the plugin then ends, too. */
+export const STDIN_NAME = 'VHOSTLAB_PLUGIN_STDIN';
 
 const MAX_LINE = 1024;
 

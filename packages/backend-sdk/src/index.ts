@@ -41,6 +41,7 @@ export {
   handshakeLine,
   LISTEN_NAME,
   readHandshakeLine,
+  STDIN_NAME,
 } from './handshake-line.ts';
 export { optionFaults } from './options.ts';
 export {

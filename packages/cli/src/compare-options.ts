@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { keepPlugin, type PluginWord } from './plugin-words.ts';
 
 /** Options of `compare` as commander gives them. */
 export interface CompareFlags {
   lab?: string;
   workload?: string[];
   backends?: string[];
+  plugin?: PluginWord[];
   pcap?: string;
   size?: string;
   rate?: string;
@@ -48,6 +50,11 @@ export function addCompareOptions(command: Command): Command {
       list,
     )
     .option('--backends <list>', 'vhost-net, vhost-user, vfio, vdpa (default: all)', list)
+    .option(
+      '--plugin <place[,option=value…]>',
+      'a plugin as a row of its own: folder, tarball, package or address; repeat for more',
+      keepPlugin,
+    )
     .option('--pcap <file>', 'replay the frames of a pcap or pcapng file')
     .option('--size <size>', 'frame size with FCS, imix, or an RFC 6985 genome (default: 64)')
     .option('--rate <rate>', 'line, 50%, 10Mpps, 2.5Gbps or unpaced (default: line)')

@@ -5,6 +5,7 @@ import type { LabFolder, Tracing, WantedLab } from '@vhostlab/lab';
 import { OperatorError } from './errors.ts';
 import type { Io } from './io.ts';
 import { labTracing } from './lab-tracing.ts';
+import { pluginArguments } from './plugin-words.ts';
 import { loadProfile } from './profiles.ts';
 import { VERSION } from './version.ts';
 
@@ -70,7 +71,7 @@ async function superviseLocked(
   const supervisor = new lab.Supervisor(wanted, {
     folder,
     tracing,
-    command: (role, address) => ({
+    command: (role, address, plugins = []) => ({
       file: process.execPath,
       args: [
         BIN,
@@ -79,6 +80,7 @@ async function superviseLocked(
         '--listen',
         address,
         '--exit-with-stdin',
+        ...pluginArguments(plugins),
         '--token-file',
         folder.file('token'),
         // a process meets services at TCP addresses with a certificate of its own
@@ -88,6 +90,7 @@ async function superviseLocked(
     security: { token },
     remoteSecurity: { ...remote, token },
     loadProfile,
+    openPlugins: async (places) => (await import('@vhostlab/plugin-kit')).openPlaces(places),
     ...(secrets === undefined ? {} : { placeContainers: lab.containerPlacer(folder, secrets, VERSION) }),
     versions: { vhostlab: VERSION, node: process.version },
   });

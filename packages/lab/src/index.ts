@@ -1,6 +1,7 @@
 export { checkScenarios } from './compare/check.ts';
 export { type CompareEnvironment, type Comparison, compare } from './compare/compare.ts';
 export { findingOf, hostCoresPerMpps } from './compare/finding.ts';
+export type { Measured } from './compare/measured.ts';
 export { notesOf } from './compare/notes.ts';
 export { type Result, resultOf } from './compare/result.ts';
 export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
@@ -15,8 +16,8 @@ export type { LabNode, Placement, Topology } from './lab-file/topology.ts';
 export { builtInCompareLab, type CompareLab } from './lab-file/write.ts';
 export { describeActions, planActions, runKeyOf, scenariosOf } from './operate/actions.ts';
 export { addEvent, addEventTo, checkEvent } from './operate/add-event.ts';
-export { connectToLab } from './operate/connect.ts';
 export { containerPlacer } from './operate/containers.ts';
+export { connectToLab } from './operate/connect.ts';
 export { applyTo, controlImplementation, stateOf } from './operate/control-service.ts';
 export { mermaidOf } from './operate/graph.ts';
 export { LABS_FOLDER, LabFolder, labNames, startOf, thisProcess } from './operate/lab-folder.ts';
@@ -32,6 +33,7 @@ export {
 export { parseRealOptions, REAL_BACKENDS, REAL_WORKLOADS, type RealOptions } from './real/real-options.ts';
 export type { ChannelTraffic, ProcessHandle } from './run/coordinate.ts';
 export type { Progress } from './run/process-runtime.ts';
+export type { ChannelTime, ProcessTime, RunMeasurement } from './run/run-meter.ts';
 export { type Lab, runScenario, type ScenarioInput, type ScenarioOutcome } from './run/run-scenario.ts';
 export { RuntimeServer } from './run/runtime-service.ts';
 export { buildScenario, type Capture, defaultFlows, packetsOf } from './scenario/build.ts';
@@ -44,6 +46,16 @@ export {
   parseCompareOptions,
   UsageError,
 } from './scenario/options.ts';
+export { isAddress, locateChoice, nameApart, type PluginChoice } from './scenario/plugin-choice.ts';
+export {
+  type BackendRow,
+  builtInBackends,
+  type OpenPlugins,
+  type PluginOpener,
+  type Plugins,
+  pluginPlaces,
+  rowsOf,
+} from './scenario/rows.ts';
 export { type OpenLab, openEmbeddedLab } from './services/embedded.ts';
 export { openProcessLab } from './services/processes.ts';
 export { PLUGINS, ROLES, SERVICES } from './services/registry.ts';

@@ -75,10 +75,11 @@ describe('published schemas', () => {
   });
 
   it('describe the output of compare as the program types it', () => {
-    type Row = z.infer<typeof resultSchema>;
+    type Row = Extract<z.infer<typeof resultSchema>, { plugin: unknown }>;
     expectTypeOf<Row>().toExtend<Result>();
     expectTypeOf<keyof Result>().toEqualTypeOf<keyof Row>();
-    expectTypeOf<Omit<Row, 'workload' | 'backend'>>().toEqualTypeOf<Omit<Result, 'workload' | 'backend'>>();
+    type Wide = 'workload' | 'backend' | 'plugin';
+    expectTypeOf<Omit<Row, Wide>>().toEqualTypeOf<Omit<Result, Wide>>();
     expectTypeOf<z.infer<typeof comparisonSchema>['run']>().toEqualTypeOf<Comparison['run']>();
     expectTypeOf<keyof z.infer<typeof comparisonSchema>>().toEqualTypeOf<keyof Comparison>();
     expect(published('compare-v1').parse(comparison)).toEqual(comparison);
@@ -91,6 +92,10 @@ describe('published schemas', () => {
     ['no hash', { ...comparison, event_log_sha256: 'b'.repeat(63) }],
     ['another clock', { ...comparison, run: { ...comparison.run, clock: 'real' } }],
     ['part of a frame', { ...comparison, run: { ...comparison.run, packets: { pvp: 1.5 } } }],
+    [
+      'a plugin row that does not say which',
+      { ...comparison, results: [{ ...comparison.results[0], backend: 'mine', plugin: { name: 'mine' } }] },
+    ],
     ['an unknown back end', { ...comparison, results: [{ ...comparison.results[0], backend: 'vduse' }] }],
   ])('refuse output with %s', (_, output) => {
     const plain = JSON.parse(JSON.stringify(output));

@@ -25,6 +25,8 @@ export { asDevice, importPlugin } from './package/import-plugin.ts';
 export { type Launched, launch } from './package/launch.ts';
 export { type Listed, listPlugins } from './package/list-plugins.ts';
 export { MANIFEST_FILE, type Manifest, PluginUsageError, readManifest } from './package/manifest.ts';
+export { openPlaces, placeAt } from './package/open-places.ts';
 export { type OpenPlugin, openPlugin, type PluginPlace } from './package/open-plugin.ts';
+export { unpackTarball } from './package/unpack-tarball.ts';
 export { type NewPlugin, newPlugin } from './scaffold/new-plugin.ts';
 export { type Exploration, type ExploreOptions, exploreSchedules } from './schedule/explore.ts';

@@ -84,6 +84,7 @@ export function burstBackend(source: BurstSource): PluginDefinition {
     capabilities: () => [
       { name: 'execution.pipeline', support: 'unsupported', reason: 'a burst plugin runs to completion' },
       { name: 'execution.rtc', support: 'offered' },
+      { name: 'offload.csum', support: 'unsupported', reason: 'a burst plugin gets whole frames' },
       { name: 'rings.packed', support: 'offered' },
       { name: 'rings.split', support: 'offered' },
     ],

@@ -1,10 +1,10 @@
 import { serveGrpc } from '@vhostlab/contracts';
-import { cookieProblem, handshakeLine, LISTEN_NAME } from '../handshake-line.ts';
+import { cookieProblem, handshakeLine, LISTEN_NAME, STDIN_NAME } from '../handshake-line.ts';
 import type { BurstPlugin } from './burst-plugin.ts';
 import { implementBurstPlugin } from './burst-service.ts';
 
 /**
- * Serves a burst plugin in a program of its own, until SIGTERM: checks that a host started it, listens where the host
+ * Serves a burst plugin in a program of its own, until SIGTERM or the end of its host: checks that a host started it, listens where the host
  * wants, prints the handshake line on standard output and logs to standard error. Ends with status 2 when nobody but a
  * person started it.
  */
@@ -28,6 +28,11 @@ export async function serveBurstPlugin(plugin: BurstPlugin): Promise<void> {
   process.stdout.write(`${handshakeLine(server.address)}\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    if (process.env[STDIN_NAME] !== undefined) {
+      process.stdin.on('end', resolve).on('error', () => resolve());
+      process.stdin.resume();
+    }
   });
+  process.stdin.destroy();
   await server.close(1000);
 }

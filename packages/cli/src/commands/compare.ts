@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LabDescription, Progress } from '@vhostlab/lab';
+import type { CostProfile } from '@vhostlab/cost-profile';
+import type { Capture, CompareOptions, LabDescription, OpenPlugins, Progress } from '@vhostlab/lab';
 import type { Command } from 'commander';
 import { addCompareOptions, type CompareFlags, toCompareInput, toRealInput } from '../compare-options.ts';
 import { OperatorError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { pluginArguments, withPlugins } from '../plugin-words.ts';
 import { VERSION } from '../version.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/vhostlab.mjs', import.meta.url));
@@ -15,6 +17,10 @@ export const examples = [
   ['vhostlab compare --workload v2v --size 1518 --queues 4', 'guest to guest, full-size frames, four queues'],
   ['vhostlab compare --lab examples/pvp.lab.yaml --seed 2', 'what a lab file says, with another seed'],
   ['vhostlab compare --clock real --repeat 5', 'measured on this machine: our guest against our back ends'],
+  [
+    'vhostlab compare --plugin ./my-switch,delayNs=500',
+    'a plugin of your own beside the four, as a row of its own',
+  ],
   [
     'vhostlab compare --pcap examples/traffic/mixed.pcapng --workload rx --json',
     'replay a capture, JSON out',
@@ -64,11 +70,46 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
   }
   const file = flags.lab === undefined ? undefined : lab.loadLabFile(flags.lab);
   if (file !== undefined) refuseLabsOnly(file, flags);
-  const options = lab.parseCompareOptions({ ...file?.options, ...toCompareInput(flags) });
+  const backends = await withPlugins(flags.backends ?? file?.options.backends, flags.plugin);
+  const options = lab.parseCompareOptions({
+    ...file?.options,
+    ...toCompareInput(flags),
+    ...(backends === undefined ? {} : { backends }),
+  });
   const profile = await (await import('../profiles.ts')).loadProfile(options.profile);
   const pcap = flags.pcap ?? file?.pcap;
   const capture = pcap === undefined ? undefined : lab.loadCapture(readInput(pcap), pcap);
-  lab.checkScenarios(options, capture);
+  const opened = await openPlugins(lab.pluginPlaces(options.backends));
+  try {
+    lab.checkScenarios(options, capture, opened.plugins);
+    await runOver(io, flags, { options, profile, pcap, capture, opened, file });
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Plugins among the back ends; nothing is loaded when there are none. */
+async function openPlugins(places: readonly string[]): Promise<OpenPlugins> {
+  if (places.length === 0) return { plugins: new Map(), close: async () => undefined };
+  return (await import('@vhostlab/plugin-kit')).openPlaces(places);
+}
+
+/** What a comparison is about. */
+interface Inputs {
+  options: CompareOptions;
+  profile: CostProfile;
+  pcap: string | undefined;
+  capture: Capture | undefined;
+  opened: OpenPlugins;
+  file: LabDescription | undefined;
+}
+
+async function runOver(
+  io: Io,
+  flags: CompareFlags,
+  { options, profile, pcap, capture, opened: { plugins }, file }: Inputs,
+): Promise<void> {
+  const lab = await import('@vhostlab/lab');
   const startedAt = new Date();
   const folder = lab.RunFolder.create(flags.out, startedAt);
   const [{ startTracing }, { withSpan }] = await Promise.all([
@@ -96,9 +137,9 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
     }),
   );
   const signal = io.interruptible();
-  const service = (role: string, address: string) => ({
+  const service = (role: string, address: string, plugins: readonly string[] = []) => ({
     file: process.execPath,
-    args: [BIN, 'serve', role, '--listen', address, '--exit-with-stdin'],
+    args: [BIN, 'serve', role, '--listen', address, '--exit-with-stdin', ...pluginArguments(plugins)],
   });
   const onProgress = ({ delivered, reachedPs }: Progress): void =>
     progress.update(
@@ -108,8 +149,12 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
   try {
     const opened =
       options.placement === 'process'
-        ? await lab.openProcessLab(tracing, service, { signal, onProgress })
-        : lab.openEmbeddedLab(tracing, onProgress);
+        ? await lab.openProcessLab(tracing, service, {
+            signal,
+            onProgress,
+            plugins: [...plugins.keys()],
+          })
+        : lab.openEmbeddedLab(tracing, onProgress, plugins);
     open = opened;
     const { joinSpans, reportOf } = await import('../report.ts');
     const commandLine = process.argv.slice(2);
@@ -125,6 +170,7 @@ async function run(io: Io, flags: CompareFlags): Promise<void> {
           profile,
           ...(capture === undefined ? {} : { capture }),
           folder,
+          plugins,
           signal,
           onScenario: (workload, backend, packets) => {
             doing = `${workload} over ${backend}, ${packets} packets`;

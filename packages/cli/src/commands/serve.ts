@@ -14,13 +14,20 @@ export const examples = [
 export function register(program: Command, io: Io): void {
   program
     .command('serve')
-    .description('serve one of the four services, or the station alone, over gRPC, with health and reflection, until SIGTERM')
+    .description(
+      'serve one of the four services, or the station alone, over gRPC, with health and reflection, until SIGTERM',
+    )
     .addArgument(new Argument('<service>', 'which service').choices(PARTS))
     .requiredOption('--listen <address>', 'HOST:PORT, [IPV6]:PORT or unix:/path')
     .option('--token-file <file>', 'secret of the lab: calls without it are refused')
     .option('--tls <dir>', 'ca.crt, tls.crt and tls.key of this service, which TCP off loopback needs')
-    .option('--plugin <folder>', 'backend: a plugin of your own, in place of the built-in back ends')
-    .option('--option <name=value>', 'an option of the plugin; repeat for more', keepOption, {})
+    .option(
+      '--plugin <place>',
+      'backend: a plugin of your own, in place of the built-in back ends; repeat for more',
+      (place: string, before: string[] = []) => [...before, place],
+    )
+    .option('--option <name=value>', 'an option of the only plugin; repeat for more', keepOption, {})
+    .option('--with-built-in', 'backend: host the built-in back ends besides the plugins')
     .option('--exit-with-stdin', 'end when standard input ends (for a parent process)')
     .addHelpText('after', '\nExample:\n  vhostlab serve backend --listen unix:/tmp/backend.sock')
     .action((role: (typeof PARTS)[number], flags: ServeFlags) => serve(io, role, flags));
@@ -30,15 +37,19 @@ interface ServeFlags {
   listen: string;
   tokenFile?: string;
   tls?: string;
-  plugin?: string;
+  plugin?: string[];
+  withBuiltIn?: boolean;
   option: Record<string, unknown>;
   exitWithStdin?: boolean;
 }
 
 async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): Promise<void> {
   const { listen, tokenFile, tls } = flags;
-  const [{ AddressError, createGrpcTransport, loadSecurity, serveGrpc }, { hostServices }, { startTracing }] =
-    await Promise.all([import('@vhostlab/contracts'), import('@vhostlab/lab'), import('../tracing.ts')]);
+  const [
+    { AddressError, createGrpcTransport, loadSecurity, serveGrpc },
+    { hostServices, PLUGINS },
+    { startTracing },
+  ] = await Promise.all([import('@vhostlab/contracts'), import('@vhostlab/lab'), import('../tracing.ts')]);
   const plugin = await openPlugged(role, flags);
   const instanceId = `${role}-${process.pid}`;
   const tracing = startTracing(role, instanceId, VERSION);
@@ -61,7 +72,9 @@ async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): P
     processId: process.pid,
     tracing,
     exit: () => stop.abort(),
-    ...(plugin === undefined ? {} : { plugins: [plugin.device] }),
+    ...(plugin === undefined
+      ? {}
+      : { plugins: flags.withBuiltIn === true ? [...PLUGINS, ...plugin.devices] : plugin.devices }),
     connect: (address, peer) => createGrpcTransport(address, { security, serverName: peer }),
   });
   const server = await serveGrpc({
@@ -92,12 +105,22 @@ async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): P
   process.stdin.destroy();
 }
 
-/** The plugin that the service hosts; undefined: the built-in back ends. */
-async function openPlugged(role: string, { plugin: folder, option }: ServeFlags) {
-  if (folder === undefined) return undefined;
+/** Plugins that the service hosts; undefined: the built-in back ends alone. */
+async function openPlugged(role: string, { plugin: places, option }: ServeFlags) {
+  if (places === undefined) return undefined;
   if (role !== 'backend') throw new OperatorError('--plugin: only the backend service hosts plugins');
-  const { configured, openPlugin } = await import('@vhostlab/plugin-kit');
-  const { device, close } = await openPlugin({ package: folder });
-  if (device === undefined) throw new OperatorError(`--plugin: ${folder} is no plugin that can be hosted`);
-  return { device: configured(device, option), close };
+  const { configured, openPlaces } = await import('@vhostlab/plugin-kit');
+  const { plugins, close } = await openPlaces(places);
+  const devices = [...plugins.values()];
+  const [only] = devices;
+  if (Object.keys(option).length === 0) return { devices, close };
+  try {
+    if (only === undefined || devices.length > 1) {
+      throw new OperatorError('--option: there are several plugins; a lab file gives each its options');
+    }
+    return { devices: [configured(only, option)], close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

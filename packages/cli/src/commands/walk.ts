@@ -69,7 +69,7 @@ async function run(io: Io, backend: string, flags: WalkFlags): Promise<void> {
     return;
   }
   const skipped = lab
-    .notApplicable(options.backends[0], options)
+    .notApplicable(lab.builtInBackends(options)[0], options)
     .map(({ option, reason }) => `${option}: ${reason}\n`);
   io.out(`${renderWalk(walk)}times are modelled with the cost profile "${profile}"\n${skipped.join('')}`);
 }
@@ -86,7 +86,7 @@ async function record(
   const { mergeLog, readLog } = await import('@vhostlab/trace');
   const { startTracing } = await import('../tracing.ts');
   const profile = await (await import('../profiles.ts')).loadProfile(options.profile);
-  const [backend] = options.backends;
+  const [backend] = lab.builtInBackends(options);
   const [workload] = options.workloads;
   const tracing = startTracing('lab', `walk-${backend}`, VERSION);
   const open = lab.openEmbeddedLab(tracing);

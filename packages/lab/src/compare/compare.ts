@@ -1,10 +1,12 @@
 import { ContractError, withSpan } from '@vhostlab/contracts';
 import { type CostProfile, compileCostProfile } from '@vhostlab/cost-profile';
-import type { BackendName, WorkloadName } from '@vhostlab/workload';
+import type { WorkloadName } from '@vhostlab/workload';
 import { type Lab, runScenario, type ScenarioInput, type ScenarioOutcome } from '../run/run-scenario.ts';
 import { buildScenario, type Capture, packetsOf } from '../scenario/build.ts';
 import { type CompareOptions, notApplicable, UsageError } from '../scenario/options.ts';
+import { type Plugins, rowsOf } from '../scenario/rows.ts';
 import type { Tracing } from '../services/serve.ts';
+import { type Measured, measuredOf } from './measured.ts';
 import { type Result, resultOf } from './result.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -20,6 +22,8 @@ export interface Comparison {
   };
   results: Result[];
   event_log_sha256: string;
+  /** Where the time of runs over several processes went. */
+  measured?: Measured;
 }
 
 /** What a comparison runs on. */
@@ -29,6 +33,8 @@ export interface CompareEnvironment {
   profile: CostProfile;
   capture?: Capture;
   folder: RunFolder;
+  /** Plugins among the back ends, by where they are. */
+  plugins?: Plugins;
   signal?: AbortSignal;
   /** Of the lab file; undefined as in the cost profile. */
   wireLatencyNs?: number;
@@ -36,7 +42,7 @@ export interface CompareEnvironment {
   /** A scenario has ended well. */
   onResult?(result: Result): void;
   /** A scenario begins. */
-  onScenario?(workload: WorkloadName, backend: BackendName, packets: number): void;
+  onScenario?(workload: WorkloadName, backend: string, packets: number): void;
 }
 
 /** Runs every workload on every back end, one after the other, and writes the event log. */
@@ -51,10 +57,10 @@ export async function compare(options: CompareOptions, environment: CompareEnvir
     await withSpan(tracing.providerFor('lab'), 'compare', { 'vhostlab.run.id': folder.id }, async () => {
       for (const workload of options.workloads) {
         packets[workload] = packetsOf(workload, options, capture);
-        for (const backend of options.backends) {
-          environment.onScenario?.(workload, backend, packets[workload]);
-          const name = `${workload}/${backend}`;
-          const config = buildScenario(backend, workload, options, capture);
+        for (const row of rowsOf(options, environment.plugins)) {
+          environment.onScenario?.(workload, row.name, packets[workload]);
+          const name = `${workload}/${row.name}`;
+          const config = buildScenario(row, workload, options, capture);
           const stride =
             options.samples === 0 ? 0 : Math.max(1, Math.ceil(packets[workload] / options.samples));
           const outcome = await withSpan(tracing.providerFor('lab'), `scenario ${name}`, {}, () =>
@@ -72,7 +78,7 @@ export async function compare(options: CompareOptions, environment: CompareEnvir
             }),
           );
           outcomes.push(outcome);
-          const result = resultOf(outcome, notApplicable(backend, options));
+          const result = resultOf(outcome, notApplicable(row, options), row);
           results.push(result);
           environment.onResult?.(result);
         }
@@ -90,6 +96,7 @@ export async function compare(options: CompareOptions, environment: CompareEnvir
       },
       results,
       event_log_sha256: sha256,
+      ...measuredOf(outcomes),
     };
   } catch (error) {
     // a service refused its configuration: the message names the field

@@ -1,5 +1,7 @@
 import { BACKENDS, listWorkloads } from '@vhostlab/workload';
 import { z } from 'zod';
+import { measuredSchema } from './measured-schema.ts';
+import { ROW_NAME } from '../scenario/plugin-choice.ts';
 
 const figure = (description: string) => z.number().min(0).meta({ description });
 const count = (description: string) => z.int().min(0).meta({ description });
@@ -13,8 +15,7 @@ const account = z
   .enum(['host', 'guest', 'hardware'])
   .meta({ description: 'Who spends the time: a host core, a vCPU, or a device beside the CPUs.' });
 
-/** One row of a comparison: one back end under one workload. */
-export const resultSchema = z
+const builtInRow = z
   .strictObject({
     workload: z.enum(listWorkloads().map(({ name }) => name)),
     backend: z.enum(BACKENDS),
@@ -79,7 +80,24 @@ export const resultSchema = z
       .optional()
       .meta({ description: 'Events of the lab file, in the order of their moments; absent without any.' }),
   })
-  .meta({ description: 'One back end under one workload.' });
+  .meta({ description: 'One built-in back end under one workload.' });
+
+const pluginRow = builtInRow
+  .extend({
+    backend: z.string().regex(ROW_NAME).meta({ description: 'Name of the row.' }),
+    plugin: z
+      .strictObject({
+        name: z.string().min(1),
+        version: z.string().min(1),
+        attaches_as: z.enum(BACKENDS).meta({ description: 'The back end in whose place it stands.' }),
+        options: z.record(z.string(), z.unknown()).meta({ description: 'Its options in this run.' }),
+      })
+      .meta({ description: 'The plugin that carried the frames.' }),
+  })
+  .meta({ description: 'A plugin under one workload.' });
+
+/** One row of a comparison: one back end or plugin under one workload. */
+export const resultSchema = z.union([builtInRow, pluginRow]);
 
 /** What `vhostlab compare --json` prints: one run with a row for each workload and back end. */
 export const comparisonSchema = z.strictObject({
@@ -97,4 +115,5 @@ export const comparisonSchema = z.strictObject({
   }),
   results: z.array(resultSchema).meta({ description: 'Rows in the order of workloads, then of back ends.' }),
   event_log_sha256: sha256('SHA-256 of events.vlog of the run folder.'),
+  measured: measuredSchema.optional(),
 });

@@ -3,12 +3,15 @@ import { IDLE_POLL, stageShares } from '@vhostlab/trace';
 import { combineFrameHashes, frameBytesWithFcs, WIRE_OVERHEAD_BYTES } from '@vhostlab/workload';
 import { decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { ScenarioOutcome } from '../run/run-scenario.ts';
+import type { BackendRow } from '../scenario/rows.ts';
 import { type EventOutcome, eventOutcomes } from './event-outcomes.ts';
 
 /** One row: a back end under a workload. Field names are those of the published JSON Schema. */
 export interface Result {
   workload: string;
+  /** A built-in back end, or the name of a plugin's row. */
   backend: string;
+  plugin?: { name: string; version: string; attaches_as: string; options: Record<string, unknown> };
   clock: 'virtual';
   throughput_mpps: number;
   throughput_gbps: number;
@@ -46,7 +49,11 @@ interface SinkResult {
 const OP = new Map(OPS.map((definition) => [definition.op, definition]));
 
 /** Makes a row of what a scenario counted. Throws when frames are unaccounted for: that is an error of ours. */
-export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_applicable']): Result {
+export function resultOf(
+  outcome: ScenarioOutcome,
+  notApplicable: Result['not_applicable'],
+  row?: BackendRow,
+): Result {
   const { cores, config, plan } = outcome;
   const sinks = cores
     .map(({ results }) => results.sink as SinkResult | undefined)
@@ -80,7 +87,8 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
         : (perSecond * (frameBytes + WIRE_OVERHEAD_BYTES) * 8) / (config.nic.rateGbps * 1e9);
   return {
     workload: config.workload,
-    backend: config.backend,
+    backend: row?.name ?? config.backend,
+    ...(row?.plugin === undefined ? {} : { plugin: pluginOf(row.plugin) }),
     clock: 'virtual',
     throughput_mpps: round(perSecond / 1e6, 4),
     throughput_gbps: round((perSecond * frameBytes * 8) / 1e9, 4),
@@ -107,6 +115,11 @@ export function resultOf(outcome: ScenarioOutcome, notApplicable: Result['not_ap
     not_applicable: notApplicable,
     ...(events === undefined ? {} : { events }),
   };
+}
+
+function pluginOf({ definition, options }: NonNullable<BackendRow['plugin']>): NonNullable<Result['plugin']> {
+  const { name, version, attachesAs } = definition;
+  return { name, version, attaches_as: attachesAs, options };
 }
 
 function sum(cores: readonly CoreStatistics[], counter: string): number {

@@ -8,6 +8,7 @@ import { durationNs } from './duration.ts';
 import { resolveEvents } from './events/resolve-events.ts';
 import { parseLocated } from './located.ts';
 import { PLACES } from './places.ts';
+import { resolvePlugins } from './plugins.ts';
 import { type LabFile, labFileSchema } from './schema.ts';
 import { resolveTopology, type Topology } from './topology.ts';
 import { substituteVariables } from './variables.ts';
@@ -64,7 +65,7 @@ export function readLabFile(text: string, origin: string, given: GivenVariables 
     throw located.fault(path, message);
   }
   const file = parsed.data;
-  const topology = resolveTopology(file, located);
+  const topology = resolvePlugins(file, resolveTopology(file, located), located, dirname(resolve(origin)));
   if (file.events !== undefined) file.events = resolveEvents(file.events, topology, located);
   const { pcap } = file.system.traffic;
   return {

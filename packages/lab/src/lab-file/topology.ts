@@ -7,7 +7,10 @@ import type { LabFile } from './schema.ts';
 import { NODE_KINDS, type NodeKind, type PlacementName, SETTINGS } from './topology-schema.ts';
 
 /** Where one service runs. */
-export type Placement = { how: PlacementName } | { how: 'endpoint'; address: string };
+export type Placement = ({ how: PlacementName } | { how: 'endpoint'; address: string }) & {
+  /** The back-end service: where the plugins are that it hosts besides the built-in back ends. */
+  plugins?: readonly string[];
+};
 
 /** A node of the file with the service that it lives in. */
 export interface LabNode {

@@ -1,4 +1,6 @@
 import type { Placement } from '../lab-file/topology.ts';
+import type { CompareOptions } from '../scenario/options.ts';
+import { rowName } from '../scenario/rows.ts';
 import { PARTS, type Part } from '../services/parts.ts';
 import type { WantedLab } from './state.ts';
 
@@ -17,6 +19,8 @@ export interface Present {
   isRunning: boolean;
 }
 
+type BackendChoice = CompareOptions['backends'][number];
+
 /** What makes two runs the same: everything of the lab but where it runs. */
 export function runKeyOf({ description }: WantedLab): string {
   const { placement, ...options } = description.options;
@@ -27,7 +31,9 @@ export function runKeyOf({ description }: WantedLab): string {
 /** Scenarios of a lab in order, `pvp/vhost-user`. */
 export function scenariosOf({ description }: WantedLab): string[] {
   const { workloads = [], backends = [] } = description.options;
-  return workloads.flatMap((workload) => backends.map((backend) => `${workload}/${backend}`));
+  return workloads.flatMap((workload) =>
+    backends.map((backend) => `${workload}/${rowName(backend as BackendChoice)}`),
+  );
 }
 
 /**

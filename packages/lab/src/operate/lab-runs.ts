@@ -41,7 +41,7 @@ export function tellProgress(
 export async function runAll(
   lab: Lab,
   wanted: WantedLab,
-  { options, capture, profile }: RunInputs,
+  { options, capture, profile, opened }: RunInputs,
   signal: AbortSignal,
   around: RunSurroundings,
 ): Promise<void> {
@@ -55,6 +55,7 @@ export async function runAll(
   }));
   delete state.error;
   delete state.event_log_sha256;
+  delete state.measured;
   const folder = newRunFolder(wanted, options, profile, around);
   let current = -1;
   const environment: CompareEnvironment = {
@@ -63,6 +64,7 @@ export async function runAll(
     profile,
     ...(capture === undefined ? {} : { capture }),
     folder,
+    plugins: opened.plugins,
     signal,
     ...(wanted.description.topology.wireLatencyNs === undefined
       ? {}
@@ -92,6 +94,7 @@ export async function runAll(
     const comparison = await compare(options, environment);
     folder.writeJson('summary.json', comparison);
     state.event_log_sha256 = comparison.event_log_sha256;
+    if (comparison.measured !== undefined) state.measured = comparison.measured;
     folder.describe({
       state: 'complete',
       finished_at: new Date().toISOString(),

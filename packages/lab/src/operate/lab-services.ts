@@ -1,4 +1,11 @@
-import { type Client, createClient, type hello, lifecycleClient, type Role, runtimeV1 } from '@vhostlab/contracts';
+import {
+  type Client,
+  createClient,
+  type hello,
+  lifecycleClient,
+  type Role,
+  runtimeV1,
+} from '@vhostlab/contracts';
 import type { Placement, Topology } from '../lab-file/topology.ts';
 import type { Lab } from '../run/run-scenario.ts';
 import { processName } from '../run/station.ts';
@@ -30,8 +37,21 @@ export class LabServices {
     return this.#present;
   }
 
-  /** Stops and starts services. Those that share this process are made anew together. */
-  async change(actions: readonly Action[], { services }: Topology, around: Surroundings): Promise<void> {
+  /**
+   * Stops and starts services. Those that share this process are made anew together. Opened plugins are closed with the
+   * back-end service that gets them, at once when none does.
+   */
+  async change(actions: readonly Action[], topology: Topology, around: Surroundings): Promise<void> {
+    try {
+      await this.#change(actions, topology, around);
+    } finally {
+      if (!this.#placed.some(({ opened }) => opened !== undefined && opened === around.opened)) {
+        await around.opened?.close();
+      }
+    }
+  }
+
+  async #change(actions: readonly Action[], { services }: Topology, around: Surroundings): Promise<void> {
     const changed = new Set(actions.flatMap((action) => ('role' in action ? [action.role] : [])));
     const touches = ({ roles }: Placed): boolean => roles.some((role) => changed.has(role));
     const leaving = this.#placed.filter(touches);
@@ -40,7 +60,9 @@ export class LabServices {
     for (const role of leaving.flatMap(({ roles }) => roles)) this.#present.delete(role);
     const missing = PARTS.filter((part) => services[part] !== undefined && !this.#present.has(part));
     const how = (name: Placement['how']): Part[] => missing.filter((part) => services[part]?.how === name);
-    const started: Placed[] = how('process').map((role) => placeProcess(role, around));
+    const started: Placed[] = how('process').map((role) =>
+      placeProcess(role, around, services[role]?.plugins),
+    );
     this.#placed.push(...started);
     for (const role of how('endpoint')) {
       const placement = services[role];

@@ -6,7 +6,9 @@ import {
 } from '@vhostlab/contracts';
 import type { Placement } from '../lab-file/topology.ts';
 import type { Progress } from '../run/process-runtime.ts';
+import type { OpenPlugins } from '../scenario/rows.ts';
 import type { Part } from '../services/parts.ts';
+import { PLUGINS } from '../services/registry.ts';
 import { hostServices, type Tracing } from '../services/serve.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import {
@@ -30,6 +32,8 @@ export interface Placed {
   /** What it last said, for the error about its end. */
   lastWords(): string;
   end(isLost: boolean): Promise<void>;
+  /** Plugins that live in this process for it, and end with it. */
+  readonly opened?: OpenPlugins;
 }
 
 /** What placing needs of its surroundings. */
@@ -44,13 +48,17 @@ export interface Surroundings {
   remoteSecurity: Security;
   /** How long a service at an address may take to answer. */
   endpointReadyMs: number;
+  /** Plugins for a back-end service in this process. */
+  opened?: OpenPlugins;
   onLost(role: Part, error: ServiceLostError): void;
   onProgress(progress: Progress): void;
 }
 
 /** The services of `roles` in this process, sharing it. */
 export function placeEmbedded(roles: readonly Part[], around: Surroundings): Placed {
+  const opened = roles.includes('backend') ? around.opened : undefined;
   const hosted = hostServices(roles, {
+    ...(opened === undefined ? {} : { plugins: [...PLUGINS, ...opened.plugins.values()] }),
     instanceId: 'embedded',
     processId: process.pid,
     tracing: around.tracing,
@@ -69,18 +77,20 @@ export function placeEmbedded(roles: readonly Part[], around: Surroundings): Pla
     end: async () => {
       hosted.runtime.close();
       transport.close();
+      await opened?.close();
     },
+    ...(opened === undefined ? {} : { opened }),
   };
 }
 
 /** One service as a process of its own. */
-export function placeProcess(role: Part, around: Surroundings): Placed {
+export function placeProcess(role: Part, around: Surroundings, plugins?: readonly string[]): Placed {
   const service = new ServiceProcess(
     role,
     around.sockets,
     around.command,
     (error) => around.onLost(role, error),
-    around.security,
+    { security: around.security, ...(plugins === undefined ? {} : { plugins }) },
   );
   return {
     roles: [role],

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { commonV1, hello, type Security } from '@vhostlab/contracts';
 import type { CostProfile } from '@vhostlab/cost-profile';
+import type { PluginOpener } from '../scenario/rows.ts';
 import { PARTS, type Part, STATION } from '../services/parts.ts';
 import { ROLES } from '../services/registry.ts';
 import type { Tracing } from '../services/serve.ts';
@@ -27,6 +28,8 @@ export interface SupervisorOptions {
   security: Security;
   remoteSecurity: Security;
   loadProfile(name: string): Promise<CostProfile>;
+  /** Opens plugins among the back ends; undefined where there are none. */
+  openPlugins?: PluginOpener;
   /** Makes the containers of `roles`; undefined where there are none. */
   placeContainers?: PlaceContainers;
   versions: Record<string, string>;
@@ -129,13 +132,14 @@ export class Supervisor {
     try {
       const actions = this.plan(wanted);
       if (actions.length === 0) return;
-      const inputs = await runInputs(wanted, this.#options.loadProfile);
+      const inputs = await runInputs(wanted, this.#options.loadProfile, this.#options.openPlugins);
       isTouched = true;
       for (const line of describeActions(actions, wanted)) this.events.add('action', this.state.name, line);
       this.#wanted = wanted;
       this.#folder.replace('lab.yaml', wanted.text);
       await this.#interrupt();
-      await this.#services.change(actions, wanted.description.topology, this.#around());
+      const around = { ...this.#around(), opened: inputs.opened };
+      await this.#services.change(actions, wanted.description.topology, around);
       this.#record.describe(wanted, this.#services.placed);
 
       await this.#start(inputs);

@@ -1,6 +1,7 @@
-import type { BackendName, ScenarioConfig, TrafficSpec, WorkloadName } from '@vhostlab/workload';
+import type { ScenarioConfig, TrafficSpec, WorkloadName } from '@vhostlab/workload';
 import { scenarioEvents } from '../lab-file/events/lab-event.ts';
 import { type CompareOptions, DEFAULT_PACKETS } from './options.ts';
+import { type BackendLike, lacks, rowOf } from './rows.ts';
 
 /** Bulk data of `stream` per write of the application. */
 const STREAM_WRITE_BYTES = 65_536;
@@ -29,31 +30,31 @@ export function packetsOf(
 
 /** The scenario of one back end and workload. Options that the back end lacks are replaced as its row says. */
 export function buildScenario(
-  backend: BackendName,
+  like: BackendLike,
   workload: WorkloadName,
   options: CompareOptions,
   capture: Capture | undefined,
 ): ScenarioConfig {
+  const { backend, plugin } = rowOf(like);
+  const has = (capability: string): boolean =>
+    plugin === undefined || lacks(plugin, capability) === undefined;
+  const offers = backend !== 'vhost-user' || (options.vhostUserOffloads && has('offload.csum'));
+  const isSplit = backend === 'vhost-net' || !has('rings.packed');
   const guest = options.guest ?? (workload === 'rr' || workload === 'stream' ? 'interrupt' : 'poll');
   // a capture tests bytes: segmentation and coalescing would make other frames of them
   const offloads =
-    capture !== undefined
-      ? { csum: false, tso: false, mrg: true }
-      : {
-          csum: backend !== 'vhost-user' || options.vhostUserOffloads,
-          tso: backend !== 'vhost-user' || options.vhostUserOffloads,
-          mrg: true,
-        };
+    capture !== undefined ? { csum: false, tso: false, mrg: true } : { csum: offers, tso: offers, mrg: true };
   return {
     backend,
+    ...(plugin === undefined ? {} : { plugin: { name: plugin.definition.name, options: plugin.options } }),
     workload,
     guests: workload === 'v2v' ? 2 : 1,
     queues: options.queues,
-    ring: backend === 'vhost-net' ? 'split' : options.ring,
+    ring: isSplit ? 'split' : options.ring,
     // a row that runs split in place of packed needs a size that a split ring has
-    ringSize: backend === 'vhost-net' ? 2 ** Math.ceil(Math.log2(options.ringSize)) : options.ringSize,
+    ringSize: isSplit ? 2 ** Math.ceil(Math.log2(options.ringSize)) : options.ringSize,
     pages: options.pages,
-    execution: backend === 'vhost-user' ? options.execution : 'rtc',
+    execution: backend === 'vhost-user' && has('execution.pipeline') ? options.execution : 'rtc',
     guest,
     offloads,
     nic: { pcie: options.pcie, rateGbps: options.rateGbps },

@@ -1,6 +1,5 @@
 import {
   BACKENDS,
-  type BackendName,
   listWorkloads,
   PAGE_SIZES,
   PCIE_LINKS,
@@ -10,6 +9,8 @@ import {
 import { z } from 'zod';
 import { labEventSchema } from '../lab-file/events/lab-event.ts';
 import { describeIssue } from './describe-issue.ts';
+import { pluginChoiceSchema } from './plugin-choice.ts';
+import { type BackendLike, lacks, rowName, rowOf } from './rows.ts';
 
 const workloads = listWorkloads().map(({ name }) => name);
 
@@ -30,6 +31,14 @@ const backendName = z.enum(BACKENDS, {
   error: ({ input }) => `back end "${input}" is unknown; there are ${BACKENDS.join(', ')}`,
 });
 
+/** A built-in back end by its name, or a plugin by where it is. */
+const backendChoice = z.union([backendName, pluginChoiceSchema], {
+  error: ({ input }) =>
+    typeof input === 'string'
+      ? `back end "${input}" is unknown; there are ${BACKENDS.join(', ')}, and plugins: {plugin: FOLDER}`
+      : undefined,
+});
+
 /** What `compare` is asked for; unknown keys are refused by name. Defaults that depend on the workload stay open. */
 export const compareOptionsSchema = z.strictObject({
   workloads: z
@@ -41,7 +50,7 @@ export const compareOptionsSchema = z.strictObject({
     .min(1)
     .default(['pvp', 'rr']),
   backends: z
-    .array(backendName)
+    .array(backendChoice)
     .min(1)
     .default([...BACKENDS]),
   packets: z
@@ -133,8 +142,10 @@ export function parseCompareOptions(input: unknown): CompareOptions {
     throw new UsageError(`${name}${message}`);
   }
   const options = result.data;
+  const named = { workloads: options.workloads, backends: options.backends.map(rowName) };
   for (const key of ['workloads', 'backends'] as const) {
-    const twice = options[key].find((name, i) => options[key].indexOf(name as never) !== i);
+    const names: readonly string[] = named[key];
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new UsageError(`${FLAGS[key]}: ${twice} is named twice`);
   }
   if (options.ring === 'split' && (options.ringSize & (options.ringSize - 1)) !== 0) {
@@ -147,10 +158,23 @@ export function parseCompareOptions(input: unknown): CompareOptions {
 
 /** Options that mean nothing to a back end, with the reason; its row says so. */
 export function notApplicable(
-  backend: BackendName,
+  like: BackendLike,
   options: CompareOptions,
 ): { option: string; reason: string }[] {
   const list: { option: string; reason: string }[] = [];
+  const { backend, plugin } = rowOf(like);
+  if (plugin !== undefined) {
+    const wanted = [
+      [options.ring === 'packed', '--ring packed', 'rings.packed'],
+      [options.execution === 'pipeline', '--execution pipeline', 'execution.pipeline'],
+      [options.vhostUserOffloads && backend === 'vhost-user', '--vhost-user-offloads', 'offload.csum'],
+    ] as const;
+    for (const [isWanted, option, capability] of wanted) {
+      const reason = isWanted ? lacks(plugin, capability) : undefined;
+      if (reason !== undefined) list.push({ option, reason: `not applicable: ${reason}` });
+    }
+    return list;
+  }
   if (backend === 'vhost-net' && options.ring === 'packed') {
     list.push({
       option: '--ring packed',

@@ -7,7 +7,8 @@ import {
 } from '@vhostlab/contracts';
 import type { Progress } from '../run/process-runtime.ts';
 import type { Lab } from '../run/run-scenario.ts';
-import { ROLES } from './registry.ts';
+import type { Plugins } from '../scenario/rows.ts';
+import { PLUGINS, ROLES } from './registry.ts';
 import { hostServices, type Tracing } from './serve.ts';
 
 /** A lab and the means to end it. */
@@ -23,13 +24,18 @@ export interface OpenLab extends Lab {
   close(): Promise<void>;
 }
 
-/** All four services in this process. The socket is skipped, never the handshake. */
-export function openEmbeddedLab(tracing: Tracing, onProgress?: (progress: Progress) => void): OpenLab {
+/** All four services in this process, with plugins beside the built-in back ends. The socket is skipped, never the handshake. */
+export function openEmbeddedLab(
+  tracing: Tracing,
+  onProgress?: (progress: Progress) => void,
+  plugins: Plugins = new Map(),
+): OpenLab {
   const hosted = hostServices(ROLES, {
     instanceId: 'embedded',
     processId: process.pid,
     tracing,
     exit: () => undefined,
+    plugins: [...PLUGINS, ...plugins.values()],
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   const transport = createLocalTransport(hosted.implementations);

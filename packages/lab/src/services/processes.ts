@@ -23,12 +23,24 @@ import {
 export async function openProcessLab(
   tracing: Tracing,
   command: ServiceCommand,
-  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
+  {
+    signal,
+    onProgress,
+    plugins,
+  }: {
+    signal?: AbortSignal;
+    onProgress?: (progress: Progress) => void;
+    /** Where plugins are that the back-end service shall host besides the built-in back ends. */
+    plugins?: readonly string[];
+  } = {},
 ): Promise<OpenLab> {
   const folder = mkdtempSync(join(tmpdir(), 'vhostlab-'));
   const lost = new AbortController();
   const running = ROLES.map(
-    (role) => new ServiceProcess(role, folder, command, (error) => lost.abort(error)),
+    (role) =>
+      new ServiceProcess(role, folder, command, (error) => lost.abort(error), {
+        ...(role === 'backend' && plugins !== undefined ? { plugins } : {}),
+      }),
   );
   const close = async (): Promise<void> => {
     const graceMs = lost.signal.aborted ? LOST_EXIT_TIMEOUT_MS : EXIT_TIMEOUT_MS;

@@ -7,7 +7,12 @@ import type { Part } from './parts.ts';
 import { ServiceLostError } from './service-lost.ts';
 
 /** How a service process is started: program and arguments that make it listen at `address`. */
-export type ServiceCommand = (role: Part, address: string) => { file: string; args: string[] };
+export type ServiceCommand = (
+  role: Part,
+  address: string,
+  /** Where plugins are that the back-end service shall host besides the built-in back ends. */
+  plugins?: readonly string[],
+) => { file: string; args: string[] };
 
 /** Enough for a machine that is busy with other things; loading a service takes about a second of its own. */
 const READY_TIMEOUT_MS = 60_000;
@@ -33,13 +38,13 @@ export class ServiceProcess {
     folder: string,
     command: ServiceCommand,
     onLost: (error: ServiceLostError) => void,
-    security: Security = {},
+    { security = {}, plugins }: { security?: Security; plugins?: readonly string[] } = {},
   ) {
     this.role = role;
     this.#socket = join(folder, `${role}.sock`);
     this.address = `unix:${this.#socket}`;
     this.transport = createGrpcTransport(this.address, { security });
-    const { file, args } = command(role, this.address);
+    const { file, args } = command(role, this.address, plugins);
     // a group of its own: a terminal's Ctrl-C goes to the lab alone, which then ends its services in order
     const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
     this.#child = child;
@@ -54,9 +59,10 @@ export class ServiceProcess {
         );
     };
     child.on('error', (error) => onEnd(`could not be started: ${error.message}`));
-    child.on('exit', (code, signal) =>
-      onEnd(signal === null ? `ended with status ${code}` : `was ended by ${signal}`),
-    );
+    child.on('exit', (code, signal) => {
+      endGroup(child.pid);
+      onEnd(signal === null ? `ended with status ${code}` : `was ended by ${signal}`);
+    });
   }
 
   get pid(): number {
@@ -94,6 +100,15 @@ export class ServiceProcess {
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
     await ended;
     clearTimeout(timer);
+  }
+}
+
+/** What a service has started and left behind when it was killed: the processes of plugins. */
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // nobody was left
   }
 }
 

@@ -9,10 +9,12 @@ import {
   type OpenLab,
   openEmbeddedLab,
   openProcessLab,
+  type Plugins,
   type Progress,
   parseCompareOptions,
   type Result,
   resultOf,
+  rowsOf,
   runScenario,
   type ScenarioOutcome,
   type ServiceCommand,
@@ -54,6 +56,7 @@ export async function runRows(
   input: CompareOptionsInput,
   extra: {
     capture?: Capture;
+    plugins?: Plugins;
     copyMode?: boolean;
     lab?: OpenLab;
     signal?: AbortSignal;
@@ -62,15 +65,15 @@ export async function runRows(
   } = {},
 ): Promise<Result[]> {
   const options = parseCompareOptions({ samples: 0, ...input });
-  const lab = extra.lab ?? openEmbeddedLab(noTracing);
+  const lab = extra.lab ?? openEmbeddedLab(noTracing, undefined, extra.plugins);
   const results: Result[] = [];
   try {
     for (const workload of options.workloads) {
-      for (const backend of options.backends) {
-        const built = buildScenario(backend, workload, options, extra.capture);
+      for (const row of rowsOf(options, extra.plugins)) {
+        const built = buildScenario(row, workload, options, extra.capture);
         const packets = built.traffic.packets ?? 1;
         const outcome = await runScenario(lab, {
-          name: `${workload}/${backend}`,
+          name: `${workload}/${row.name}`,
           config: extra.change?.(built) ?? built,
           profile: compiled,
           profileJson,
@@ -79,7 +82,7 @@ export async function runRows(
           ...(extra.signal === undefined ? {} : { signal: extra.signal }),
         });
         try {
-          const result = resultOf(outcome, notApplicable(backend, options));
+          const result = resultOf(outcome, notApplicable(row, options), row);
           extra.use?.(outcome, result);
           results.push(result);
         } finally {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { COOKIE_NAME, COOKIE_VALUE, LISTEN_NAME, readHandshakeLine } from '@vhostlab/backend-sdk';
+import { COOKIE_NAME, COOKIE_VALUE, LISTEN_NAME, readHandshakeLine, STDIN_NAME } from '@vhostlab/backend-sdk';
 import { type Manifest, PluginUsageError } from './manifest.ts';
 
 /** A program that starts slowly on a busy machine, and one that never says anything. */
@@ -33,9 +33,15 @@ export async function launch(
   const listen = options.listen ?? `unix:${join(scratch, 'plugin.sock')}`;
   const child = spawn(file as string, args, {
     cwd: folder,
-    env: { ...process.env, [COOKIE_NAME]: COOKIE_VALUE, [LISTEN_NAME]: listen },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      [COOKIE_NAME]: COOKIE_VALUE,
+      [LISTEN_NAME]: listen,
+      [STDIN_NAME]: 'ends-with-host',
+    },
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.on('error', () => undefined);
   let words = '';
   child.stderr?.on('data', (data: Buffer) => {
     words = (words + data.toString()).slice(-WORDS_BYTES);

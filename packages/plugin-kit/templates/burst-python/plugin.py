@@ -68,8 +68,7 @@ class Plugin:
             return [('config_json', f'It is not JSON: {error}.')]
         if not isinstance(options, dict):
             return [('config_json', 'It is JSON, but not an object.')]
-        delay = options.get('delayNs', 0)
-        if not isinstance(delay, (int, float)) or not 0 <= delay <= 1e9:
+        if not isinstance(delay := options.get('delayNs', 0), (int, float)) or not 0 <= delay <= 1e9:
             return [('delayNs', 'It must be a number from 0 to 10^9.')]
         return [(key, f'Option "{key}" is unknown.') for key in options if key not in SCHEMA['properties']]
 
@@ -93,8 +92,7 @@ class Plugin:
         return self.instances[id]
 
     def Start(self, request, context):
-        instance = self.find(request.id, context)
-        if instance.started:
+        if (instance := self.find(request.id, context)).started:
             context.abort(Code.FAILED_PRECONDITION, f'Instance "{request.id}" is started already; stop it first.')
         instance.started = True
         return backend.StartResponse(state=common.INSTANCE_STATE_STARTED)
@@ -142,6 +140,8 @@ def serve():
     print(f'1|1|{place}|grpc', flush=True)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
+    if 'VHOSTLAB_PLUGIN_STDIN' in os.environ:  # standard input ends with the host
+        threading.Thread(target=lambda: (sys.stdin.buffer.read(), over.set()), daemon=True).start()
     over.wait()
     server.stop(1).wait()
 
