@@ -9,7 +9,10 @@ const EXAMPLE = join(import.meta.dirname, '../../../examples/pvp.lab.yaml');
 let scratch: Scratch;
 beforeAll(async () => {
   scratch = new Scratch();
-  const { status, stderr } = await run(scratch, 'lab', 'export', 'compose', EXAMPLE, '--out', 'out');
+  const { status, stderr } = await run(
+    scratch,
+    ...['lab', 'export', 'compose', EXAMPLE, '--out', 'out', '--sweep', 'packets=100,200'],
+  );
   expect([status, stderr]).toEqual([0, '']);
 });
 afterAll(() => scratch.remove());
@@ -44,5 +47,10 @@ describe('lab export compose', () => {
         OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
       });
     }
+  });
+
+  it('has a lab for each value of a sweep', () => {
+    const { services } = config('-f', 'docker-compose.sweep.yml');
+    expect(Object.keys(services)).toEqual(['1-packets-100', '2-packets-200']);
   });
 });

@@ -59,4 +59,38 @@ describe('lab export kubernetes', () => {
       expect(set.match(/name: LOG_LEVEL/g)).toHaveLength(5);
     },
   );
+
+  it('makes a Job for each value of a sweep, and pods with huge pages near each other', async () => {
+    const pvp = join(import.meta.dirname, '../../../examples/pvp.lab.yaml');
+    const { status, stderr } = await run(
+      scratch,
+      ...[
+        'lab',
+        'export',
+        'kubernetes',
+        pvp,
+        '--out',
+        'more',
+        '--hugepages',
+        '512',
+        '--sweep',
+        'packets=100,200',
+      ],
+    );
+    expect([status, stderr]).toEqual([0, '']);
+    const sweep = parseAllDocuments(kubectl('kustomize', 'more/overlays/sweep')).map((each) => each.toJS());
+    expect(sweep.map(({ kind }) => kind).sort()).toEqual(['ConfigMap', 'Job', 'Job']);
+    const map = sweep.find(({ kind }) => kind === 'ConfigMap');
+    expect(map.data['lab.yaml']).toContain('placement: embedded');
+    for (const { kind, spec } of sweep) {
+      if (kind !== 'Job') continue;
+      const { volumes } = spec.template.spec;
+      expect(volumes).toContainEqual({ name: 'lab', configMap: { name: map.metadata.name } });
+    }
+    const spread = kubectl('kustomize', 'more/overlays/spread');
+    expect(spread.match(/hugepages-2Mi: 512Mi/g)).toHaveLength(4);
+    // spread over nodes, no pod wants to be near another
+    expect(spread).not.toContain('podAffinity:');
+    expect(kubectl('kustomize', 'more/overlays/one-node').match(/ podAffinity:/g)).toHaveLength(4);
+  });
 });

@@ -5,10 +5,19 @@ export type { Measured } from './compare/measured.ts';
 export { notesOf } from './compare/notes.ts';
 export { type Result, resultOf } from './compare/result.ts';
 export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
+export { linkedRoles, OVERLAYS } from './export/affinity.ts';
 export { composeOf } from './export/compose.ts';
 export { composeFilesOf } from './export/compose-files.ts';
 export { exportedRoles, giveToContainers, writeExportedLab } from './export/export-lab.ts';
-export { kubernetesOf, OVERLAYS } from './export/kubernetes.ts';
+export { kubernetesOf } from './export/kubernetes.ts';
+export type { HugePages } from './export/pod.ts';
+export {
+  checkSweep,
+  composeSweepOf,
+  kubernetesSweepOf,
+  type SweepPoint,
+  sweepPoints,
+} from './export/sweep.ts';
 export { type LabFileEvent, labEventSchema, scenarioEvents } from './lab-file/events/lab-event.ts';
 export { publishedSchemas } from './lab-file/published.ts';
 export { type GivenVariables, type LabDescription, loadLabFile, readLabFile } from './lab-file/read.ts';

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { composeFilesOf, composeOf, ROLES } from '../src/index.ts';
+import { composeFilesOf, composeOf, composeSweepOf, ROLES, sweepPoints } from '../src/index.ts';
 
 interface Compose {
   services: Record<string, Record<string, unknown>>;
@@ -85,5 +85,16 @@ describe('the compose file', () => {
     const { exporters, processors } = config.service.pipelines.traces;
     expect(Object.keys(config.exporters)).toEqual(exporters);
     expect(Object.keys(config.processors).sort()).toEqual([...processors].sort());
+  });
+
+  it('of a sweep has a whole lab per value, which talks to nobody', () => {
+    const points = sweepPoints({ packets: ['100', '200'] });
+    const sweep = parse(composeSweepOf(points, OPTIONS)) as Compose;
+    expect([validate(sweep), validate.errors]).toEqual([true, null]);
+    expect(Object.keys(sweep.services)).toEqual(['1-packets-100', '2-packets-200']);
+    for (const service of Object.values(sweep.services)) {
+      expect(service).toMatchObject({ network_mode: 'none', read_only: true, cap_drop: ['ALL'] });
+    }
+    expect(sweep.services['2-packets-200'].command).toContain('packets=200');
   });
 });

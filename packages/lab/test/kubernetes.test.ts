@@ -5,7 +5,15 @@ import { Service } from 'kubernetes-models/v1';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { kubernetesOf, OVERLAYS, ROLES } from '../src/index.ts';
+import {
+  kubernetesOf,
+  kubernetesSweepOf,
+  linkedRoles,
+  OVERLAYS,
+  ROLES,
+  sweepPoints,
+  UsageError,
+} from '../src/index.ts';
 
 interface Manifest {
   kind: string;
@@ -13,9 +21,26 @@ interface Manifest {
   spec: { template: { spec: { containers: Record<string, unknown>[] } } };
 }
 
-const files = kubernetesOf(ROLES, { version: '1.2.3', name: 'box', labFiles: ['lab.yaml'] });
-const objects = (path: string) =>
-  parseAllDocuments(files.get(path) ?? '').map((document) => document.toJS() as Manifest);
+const topology = {
+  nodes: ROLES.map((kind) => ({
+    name: `${kind}0`,
+    kind,
+    placement: { how: 'container' as const },
+    settings: {},
+  })),
+  links: [
+    ['guest0:vq', 'backend0:vq'],
+    ['backend0:upcall', 'switch0:upcall'],
+    ['backend0:nic', 'nic0:host'],
+    ['nic0:wire', 'station:wire'],
+  ] as const,
+};
+const OPTIONS = { version: '1.2.3', name: 'box', labFiles: ['lab.yaml'], links: linkedRoles(topology) };
+const POINTS = sweepPoints({ packets: ['100', '2_000'], seed: ['1', '2'] });
+const files = new Map([...kubernetesOf(ROLES, OPTIONS), ...kubernetesSweepOf(POINTS, OPTIONS)]);
+const huge = kubernetesOf(ROLES, { ...OPTIONS, hugePages: { page: '2M', mebibytes: 512 } });
+const objects = (path: string, from = files) =>
+  parseAllDocuments(from.get(path) ?? '').map((document) => document.toJS() as Manifest);
 
 /** Errors of the compiler when each manifest is given to the model's type as a literal: unknown keys are errors, too. */
 function strictErrors(all: readonly Manifest[]): string[] {
@@ -51,7 +76,9 @@ function validate(manifest: Manifest): void {
 }
 
 describe('manifests', () => {
-  const manifests = [...ROLES.map((role) => `base/${role}.yaml`), 'base/lab.yaml'].flatMap(objects);
+  const manifests = [...ROLES.map((role) => `base/${role}.yaml`), 'base/lab.yaml'].flatMap((path) =>
+    objects(path),
+  );
 
   it('are a Deployment and a Service per service, and the Job of the lab', () => {
     expect(manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
@@ -69,7 +96,12 @@ describe('manifests', () => {
   );
 
   it('have no key that Kubernetes does not know', () => {
-    expect(strictErrors(manifests)).toEqual([]);
+    const others = [
+      ...objects('overlays/sweep/jobs.yaml'),
+      ...ROLES.flatMap((role) => objects(`base/${role}.yaml`, huge)),
+    ];
+    for (const manifest of others) validate(manifest);
+    expect(strictErrors([...manifests, ...others])).toEqual([]);
     const [first] = manifests;
     const wrong = { ...first, spec: { ...first.spec, replicaz: 1 } };
     expect(strictErrors([wrong])).toEqual([expect.stringMatching(/replicaz.* does not exist in type/)]);
@@ -104,5 +136,82 @@ describe('manifests', () => {
     const [one, spread] = OVERLAYS.map((overlay) => files.get(`overlays/${overlay}/affinity.yaml`) ?? '');
     expect(one.match(/podAffinity/g)).toHaveLength(4);
     expect(spread.match(/podAntiAffinity/g)).toHaveLength(4);
+  });
+
+  it('put services near those that they have links to', () => {
+    const affinity = (role: string, from = files) =>
+      (
+        objects(`base/${role}.yaml`, from)[0] as never as {
+          spec: { template: { spec: { affinity: unknown } } };
+        }
+      ).spec.template.spec.affinity;
+    const near = (service: string, weight: number) => ({
+      weight,
+      podAffinityTerm: {
+        labelSelector: { matchLabels: { 'vhostlab.dev/lab': 'box', 'vhostlab.dev/service': service } },
+        topologyKey: 'kubernetes.io/hostname',
+      },
+    });
+    expect(affinity('backend')).toEqual({
+      podAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          near('guest', 100),
+          near('switch', 50),
+          near('nic', 50),
+        ],
+      },
+    });
+    expect(affinity('switch')).toEqual({
+      podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [near('backend', 50)] },
+    });
+    // a guest whose memory is shared runs where its back end does, which itself waits for nobody
+    expect(affinity('guest', huge)).toEqual({
+      podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [near('backend', 1).podAffinityTerm] },
+    });
+    expect(JSON.stringify(affinity('backend', huge))).not.toContain('required');
+  });
+
+  it('ask for huge pages where a guest has its memory, and for nothing of the kind unless told', () => {
+    expect([...files.values()].join()).not.toContain('hugepages');
+    for (const role of ROLES) {
+      const { volumes, containers } = objects(`base/${role}.yaml`, huge)[0].spec.template.spec as never as {
+        volumes: { name: string; emptyDir?: unknown }[];
+        containers: {
+          resources: { requests: object; limits: object };
+          volumeMounts: { mountPath: string }[];
+        }[];
+      };
+      const [{ resources, volumeMounts }] = containers;
+      const has = role === 'guest' || role === 'backend';
+      expect(volumeMounts.some(({ mountPath }) => mountPath === '/dev/hugepages')).toBe(has);
+      expect(volumes.find(({ name }) => name === 'hugepages')?.emptyDir).toEqual(
+        has ? { medium: 'HugePages-2Mi' } : undefined,
+      );
+      if (has) {
+        expect(resources.limits).toEqual({ cpu: '1', memory: '1Gi', 'hugepages-2Mi': '512Mi' });
+        expect(resources.requests).toEqual(resources.limits);
+      } else expect(resources.limits).not.toHaveProperty('hugepages-2Mi');
+    }
+  });
+});
+
+describe('a sweep', () => {
+  it('is a Job for each combination of values, which is a lab of its own', () => {
+    const jobs = objects('overlays/sweep/jobs.yaml');
+    expect(jobs.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+      'Job sweep-1-packets-100-seed-1',
+      'Job sweep-2-packets-100-seed-2',
+      'Job sweep-3-packets-2-000-seed-1',
+      'Job sweep-4-packets-2-000-seed-2',
+    ]);
+    const [container] = jobs[3].spec.template.spec.containers;
+    expect(container.args).toEqual(expect.arrayContaining(['--var', 'packets=2_000', 'seed=2', '--wait']));
+  });
+
+  it('is refused without values, and when it is too large', () => {
+    expect(() => sweepPoints({ packets: [''] })).toThrow(/^--sweep: packets has no value/);
+    const many = Array.from({ length: 17 }, (_, i) => String(i));
+    expect(() => sweepPoints({ a: many, b: many })).toThrow(UsageError);
+    expect(new Set(sweepPoints({ a: many, b: ['x'.repeat(60)] }).map(({ name }) => name)).size).toBe(17);
   });
 });

@@ -16,22 +16,27 @@ export interface ComposeOptions {
   withLab: boolean;
 }
 
-/**
- * The compose file (version 2.4, docker-compose 1.29 and later) of a lab: a container per service without any
- * capability, root file system read-only, not as root; health from `grpc.health.v1`; certificates and token read-only.
- * Services meet on the network `links`; the lab reaches them on `control`.
- */
-export function composeOf(roles: readonly Role[], options: ComposeOptions): string {
+/** What every container of a lab has: an ordinary user, and nothing that it may do but run. */
+export function hardened(name: string): Record<string, unknown> {
   const { uid, gid } = containerUser();
-  const common = {
+  return {
     user: `${uid}:${gid}`,
     read_only: true,
     tmpfs: ['/tmp:mode=1777,size=256m'],
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
     stop_grace_period: STOP_GRACE,
-    labels: { 'dev.vhostlab.lab': options.name },
+    labels: { 'dev.vhostlab.lab': name },
   };
+}
+
+/**
+ * The compose file (version 2.4, docker-compose 1.29 and later) of a lab: a container per service without any
+ * capability, root file system read-only, not as root; health from `grpc.health.v1`; certificates and token read-only.
+ * Services meet on the network `links`; the lab reaches them on `control`.
+ */
+export function composeOf(roles: readonly Role[], options: ComposeOptions): string {
+  const common = hardened(options.name);
   const services: Record<string, unknown> = {};
   const spans = options.withLab ? { environment: SPANS_ENVIRONMENT } : {};
   for (const role of roles) {

@@ -25,9 +25,13 @@ export function containerUser(): { uid: number; gid: number } {
 
 /**
  * Writes `lab.yaml` (and the capture that it replays) into a folder: the same lab, its services at the addresses of
- * their containers. Nodes that are endpoints already stay where they are.
+ * their containers, or all in the process of the lab. Nodes that are endpoints already stay where they are.
  */
-export function writeExportedLab(wanted: WantedLab, folder: string): void {
+export function writeExportedLab(
+  wanted: WantedLab,
+  folder: string,
+  services: 'containers' | 'embedded' = 'containers',
+): void {
   const document: Document = parseDocument(wanted.text);
   for (const [name, value] of Object.entries(wanted.vars)) {
     document.setIn(['vars', name], parseDocument(value).contents);
@@ -38,7 +42,7 @@ export function writeExportedLab(wanted: WantedLab, folder: string): void {
       { endpoint: placement.how === 'endpoint' ? placement.address : `${kind}:${SERVICE_PORT}` },
     ]),
   );
-  document.set('placement', document.createNode({ nodes }));
+  document.set('placement', services === 'embedded' ? services : document.createNode({ nodes }));
   const { pcap } = wanted.description;
   if (pcap !== undefined) {
     const name = `capture-${basename(pcap)}`;

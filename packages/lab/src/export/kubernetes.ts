@@ -1,18 +1,22 @@
-import { type Role, TLS_FILES } from '@vhostlab/contracts';
+import type { Role } from '@vhostlab/contracts';
 import { Document } from 'yaml';
 import { TOKEN_FILE } from '../operate/token.ts';
-import { IMAGE_USER, LAB_PATH, SECRETS_PATH, SERVICE_PORT } from './export-lab.ts';
+import { type LinkedRoles, linkAffinity, OVERLAYS, overlayAffinity } from './affinity.ts';
+import { SECRETS_PATH, SERVICE_PORT } from './export-lab.ts';
+import {
+  type HugePages,
+  hugeVolumesOf,
+  labJob,
+  type Manifest,
+  podSecurity,
+  resourcesOf,
+  STOP_GRACE_S,
+  secretFiles,
+  secretsOf,
+  securityOf,
+} from './pod.ts';
 
 const HEALTH = '/vhostlab/packages/cli/bin/health.mjs';
-/** A service of the virtual clock is one thread and its arena. */
-const RESOURCES = {
-  requests: { cpu: '500m', memory: '256Mi' },
-  limits: { cpu: '1', memory: '1Gi' },
-};
-const STOP_GRACE_S = 10;
-
-/** Overlays that an export brings beside its base. */
-export const OVERLAYS = ['one-node', 'spread'] as const;
 
 /** What the manifests of a lab say besides its services. */
 export interface KubernetesOptions {
@@ -21,9 +25,11 @@ export interface KubernetesOptions {
   name: string;
   /** Names of the files in `lab/`: the lab file, and the capture that it replays. */
   labFiles: readonly string[];
+  /** Services that are joined by links; none unless said otherwise. */
+  links?: readonly LinkedRoles[];
+  /** Memory on huge pages; none unless said otherwise. */
+  hugePages?: HugePages;
 }
-
-type Manifest = Record<string, unknown>;
 
 /**
  * Manifests of a lab for kustomize, by path: in `base` a Deployment and a Service per service of the lab and a Job that is
@@ -34,14 +40,7 @@ export function kubernetesOf(roles: readonly Role[], options: KubernetesOptions)
   const { name } = options;
   const files = new Map<string, string>();
   const write = (path: string, ...manifests: Manifest[]): void => {
-    files.set(
-      path,
-      manifests
-        .map((manifest) =>
-          new Document(manifest, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 }),
-        )
-        .join('---\n'),
-    );
+    files.set(path, manifestText(manifests));
   };
   for (const role of roles) write(`base/${role}.yaml`, deploymentOf(role, options), serviceOf(role, name));
   write('base/lab.yaml', jobOf(options));
@@ -54,7 +53,7 @@ export function kubernetesOf(roles: readonly Role[], options: KubernetesOptions)
     secretGenerator: [
       ...[...roles, 'lab'].map((holder) => ({
         name: `${name}-${holder}-tls`,
-        files: Object.values(TLS_FILES).map((file) => `secrets/${holder}/${file}`),
+        files: secretFiles(holder),
         type: 'Opaque',
       })),
       { name: `${name}-token`, files: [`secrets/${TOKEN_FILE}`], type: 'Opaque' },
@@ -73,58 +72,24 @@ export function kubernetesOf(roles: readonly Role[], options: KubernetesOptions)
         apiVersion: 'apps/v1',
         kind: 'Deployment',
         metadata: { name: role },
-        spec: { template: { spec: { affinity: affinityOf(overlay, name) } } },
+        spec: { template: { spec: { affinity: overlayAffinity(overlay, name) } } },
       })),
     );
   }
   return files;
 }
 
-function affinityOf(overlay: (typeof OVERLAYS)[number], name: string): Manifest {
-  const term = {
-    labelSelector: { matchLabels: { 'vhostlab.dev/lab': name, 'vhostlab.dev/part': 'service' } },
-    topologyKey: 'kubernetes.io/hostname',
-  };
-  const rule = { requiredDuringSchedulingIgnoredDuringExecution: [term] };
-  return overlay === 'one-node' ? { podAffinity: rule } : { podAntiAffinity: rule };
+/** Manifests as one YAML stream. */
+export function manifestText(manifests: readonly Manifest[]): string {
+  return manifests
+    .map((manifest) => new Document(manifest, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 }))
+    .join('---\n');
 }
 
-function securityOf(): Manifest {
-  return {
-    allowPrivilegeEscalation: false,
-    readOnlyRootFilesystem: true,
-    capabilities: { drop: ['ALL'] },
-  };
-}
-
-function podSecurity(): Manifest {
-  return {
-    runAsNonRoot: true,
-    runAsUser: IMAGE_USER,
-    runAsGroup: IMAGE_USER,
-    fsGroup: IMAGE_USER,
-    seccompProfile: { type: 'RuntimeDefault' },
-  };
-}
-
-/** Volumes of a holder of certificates, and where they are mounted. */
-function secretsOf(holder: string, name: string): { volumes: Manifest[]; volumeMounts: Manifest[] } {
-  return {
-    volumes: [
-      { name: 'tmp', emptyDir: { sizeLimit: '256Mi' } },
-      { name: 'tls', secret: { secretName: `${name}-${holder}-tls`, defaultMode: 0o440 } },
-      { name: 'token', secret: { secretName: `${name}-token`, defaultMode: 0o440 } },
-    ],
-    volumeMounts: [
-      { name: 'tmp', mountPath: '/tmp' },
-      { name: 'tls', mountPath: `${SECRETS_PATH}/${holder}`, readOnly: true },
-      { name: 'token', mountPath: `${SECRETS_PATH}/${TOKEN_FILE}`, subPath: TOKEN_FILE, readOnly: true },
-    ],
-  };
-}
-
-function deploymentOf(role: Role, { name, version }: KubernetesOptions): Manifest {
-  const { volumes, volumeMounts } = secretsOf(role, name);
+function deploymentOf(role: Role, { name, version, links = [], hugePages }: KubernetesOptions): Manifest {
+  const secrets = secretsOf(role, name);
+  const huge = hugeVolumesOf(role, hugePages);
+  const affinity = linkAffinity(role, links, name, hugePages !== undefined);
   const command = ['node', HEALTH, `127.0.0.1:${SERVICE_PORT}`, role, `${SECRETS_PATH}/${role}`];
   const labels = { 'vhostlab.dev/part': 'service', 'vhostlab.dev/service': role };
   return {
@@ -142,6 +107,7 @@ function deploymentOf(role: Role, { name, version }: KubernetesOptions): Manifes
           automountServiceAccountToken: false,
           terminationGracePeriodSeconds: STOP_GRACE_S,
           securityContext: podSecurity(),
+          ...(affinity === undefined ? {} : { affinity }),
           containers: [
             {
               name: role,
@@ -164,12 +130,12 @@ function deploymentOf(role: Role, { name, version }: KubernetesOptions): Manifes
                 timeoutSeconds: 10,
                 failureThreshold: 6,
               },
-              resources: RESOURCES,
+              resources: resourcesOf(role, hugePages),
               securityContext: securityOf(),
-              volumeMounts,
+              volumeMounts: [...secrets.volumeMounts, ...huge.volumeMounts],
             },
           ],
-          volumes,
+          volumes: [...secrets.volumes, ...huge.volumes],
         },
       },
     },
@@ -189,45 +155,12 @@ function serviceOf(role: Role, name: string): Manifest {
 }
 
 function jobOf({ name, version }: KubernetesOptions): Manifest {
-  const { volumes, volumeMounts } = secretsOf('lab', name);
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { name: 'lab', labels: { 'vhostlab.dev/part': 'lab' } },
-    spec: {
-      // a run that failed says why; it is not repeated behind the operator's back
-      backoffLimit: 0,
-      template: {
-        metadata: { labels: { 'vhostlab.dev/part': 'lab' } },
-        spec: {
-          restartPolicy: 'Never',
-          automountServiceAccountToken: false,
-          terminationGracePeriodSeconds: STOP_GRACE_S,
-          securityContext: podSecurity(),
-          containers: [
-            {
-              name: 'lab',
-              image: `vhostlab/lab:${version}`,
-              imagePullPolicy: 'IfNotPresent',
-              args: [
-                'lab',
-                'up',
-                `${LAB_PATH}/lab.yaml`,
-                '--foreground',
-                '--wait',
-                '--security',
-                SECRETS_PATH,
-                '--labs',
-                '/tmp/labs',
-              ],
-              resources: RESOURCES,
-              securityContext: securityOf(),
-              volumeMounts: [...volumeMounts, { name: 'lab', mountPath: LAB_PATH, readOnly: true }],
-            },
-          ],
-          volumes: [...volumes, { name: 'lab', configMap: { name: `${name}-lab` } }],
-        },
-      },
-    },
-  };
+  return labJob({
+    name: 'lab',
+    labels: { 'vhostlab.dev/part': 'lab' },
+    image: `vhostlab/lab:${version}`,
+    options: ['--security', SECRETS_PATH],
+    ...secretsOf('lab', name),
+    config: `${name}-lab`,
+  });
 }
