@@ -1,5 +1,6 @@
 import type { Comparison, Result } from '@vhostlab/lab';
 import { hostCoresPerMpps } from '@vhostlab/lab';
+import { renderMeasured } from './measured-table.ts';
 import { type Column, renderTable } from './table.ts';
 
 const right = (title: string): Column => ({ title, align: 'right' });
@@ -45,6 +46,7 @@ export function renderComparison(comparison: Comparison, finding: string, folder
     }
     parts.push('');
   }
+  if (comparison.measured !== undefined) parts.push(renderMeasured(comparison.measured));
   parts.push(finding, '', `Run folder: ${folder} (report.html, summary.json, events.vlog, otlp.json)`, '');
   return parts.join('\n');
 }

@@ -1,4 +1,5 @@
 import type { LabState } from '@vhostlab/lab';
+import { renderMeasured } from './measured-table.ts';
 import { renderTable } from './table.ts';
 
 /** What became of each event in each run, a line each. */
@@ -52,6 +53,7 @@ export function renderLab(state: LabState): string {
     runs,
     ...eventLines(state),
     ...(state.event_log_sha256 === undefined ? [] : [`event log ${state.event_log_sha256}`]),
+    ...(state.measured === undefined ? [] : ['', renderMeasured(state.measured)]),
     ...(state.run_folder === undefined ? [] : [`run folder ${state.run_folder}`]),
   ];
   return `${lines.join('\n')}\n`;

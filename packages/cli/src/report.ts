@@ -48,6 +48,7 @@ export function reportOf(
     ),
     journeys: journeysOf(folder),
     notes: notesOf(results, options),
+    ...(comparison.measured === undefined ? {} : { measured: comparison.measured }),
   };
   return renderReport(data);
 }

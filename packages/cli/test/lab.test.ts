@@ -97,7 +97,7 @@ describe('lab', () => {
       const { status, stderr } = await rig.run(command, file);
       expect([status, stderr]).toEqual([
         2,
-        `vhostlab: ${file}:9:21: placement.nodes.nic1: there is no node of that name; there are guest0, backend0, switch0, nic0\n`,
+        `vhostlab: ${file}:9:21: placement.nodes.nic1: there is no node of that name; there are guest0, backend0, switch0, nic0, station\n`,
       ]);
     }
     expect((await rig.run('inspect', 'none')).stderr).toMatch(/^vhostlab: there is no lab none below /);

@@ -76,6 +76,37 @@ export interface ReportRun {
   event_log_sha256?: string;
 }
 
+/** Time of one process of a run, milliseconds of the wall clock; the four parts add up to the run. */
+export interface ReportProcess {
+  process: string;
+  work_ms: number;
+  blocked_ms: number;
+  waiting_ms: number;
+  messages_ms: number;
+}
+
+/** Where the time of one run over several processes went; the keys are those of `vhostlab compare --json`. */
+export interface ReportMeasurement {
+  /** `workload/backend`. */
+  run: string;
+  wall_ms: number;
+  rounds: number;
+  windows: number;
+  null_message_ratio: number;
+  processes: readonly ReportProcess[];
+  waits: readonly { process: string; on: string; ms: number }[];
+  channels: readonly {
+    channel: string;
+    between: readonly [string, string];
+    latency_ns: number;
+    batches: number;
+    messages: number;
+    payload_bytes: number;
+    blocked_ms: Readonly<Record<string, number>>;
+  }[];
+  coupling: { lambda: number; advice: string };
+}
+
 /** Everything that the page shows. */
 export interface ReportData {
   run: ReportRun;
@@ -86,4 +117,6 @@ export interface ReportData {
   journeys: readonly ReportJourney[];
   /** Why each figure moved, one sentence or paragraph each. */
   notes: readonly string[];
+  /** Measured on the machine named; absent when all services shared a process. */
+  measured?: { machine: string; runs: readonly ReportMeasurement[] };
 }

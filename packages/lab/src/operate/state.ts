@@ -1,4 +1,5 @@
 import type { EventOutcome } from '../compare/event-outcomes.ts';
+import type { Measured } from '../compare/measured.ts';
 import type { Result } from '../compare/result.ts';
 import type { LabDescription } from '../lab-file/read.ts';
 import type { NodeKind } from '../lab-file/topology-schema.ts';
@@ -69,6 +70,8 @@ export interface LabState {
   /** Folder of the last run. */
   run_folder?: string;
   event_log_sha256?: string;
+  /** Where the time of the runs went; absent when all services share a process. */
+  measured?: Measured;
   error?: string;
 }
 

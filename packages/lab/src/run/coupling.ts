@@ -62,14 +62,14 @@ export function couplingOf(plan: RunPlan, facts: CouplingFacts): Coupling {
       : {
           processes: widest.groups,
           lookahead_ns: widest.lookaheadPs / 1000,
-          lambda: lambdaAt(widest.lookaheadPs),
+          lambda: Number(lambdaAt(widest.lookaheadPs).toPrecision(4)),
         };
   return {
-    lambda,
+    lambda: Number(lambda.toPrecision(4)),
     lookahead_ns: Number.isFinite(lookaheadPs) ? lookaheadPs / 1000 : 0,
-    events_per_virtual_second: perVirtualSecond,
-    events_per_cpu_second: perCpuSecond,
-    message_us: messageNs / 1000,
+    events_per_virtual_second: Math.round(perVirtualSecond),
+    events_per_cpu_second: Math.round(perCpuSecond),
+    message_us: Number((messageNs / 1000).toPrecision(4)),
     ...(best === undefined ? {} : { best_cut: best }),
     advice: adviceOf(lambda, Number.isFinite(lookaheadPs) ? lookaheadPs / 1000 : 0, best),
   };

@@ -65,6 +65,12 @@ interface Sums extends WorkCounts {
 }
 
 const NS_PER_MS = 1e6;
+
+/** Milliseconds to the microsecond: more digits say nothing. */
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
 const NOTHING: WorkCounts = { taskRuns: 0, workNs: 0, blockedNs: 0 };
 
 /** Measures a run round by round; knows nothing of virtual time but what it is told. */
@@ -155,12 +161,12 @@ export class RunMeter {
     const processAt = (core: string): string => this.#processOf(serviceOf.get(core) as string);
     return {
       run,
-      wall_ms: wallMs,
+      wall_ms: round(wallMs),
       rounds: this.#rounds,
       rounds_empty: this.#emptyRounds,
       windows,
       windows_empty: empty,
-      null_message_ratio: windows === 0 ? 0 : empty / windows,
+      null_message_ratio: windows === 0 ? 0 : round(empty / windows),
       processes: this.#names.map((process, i): ProcessTime => {
         const { windows, empty, taskRuns, workNs, blockedNs, waitingMs } = this.#sums[i];
         const work_ms = workNs / NS_PER_MS;
@@ -170,15 +176,15 @@ export class RunMeter {
           windows,
           windows_empty: empty,
           events: taskRuns,
-          work_ms,
-          blocked_ms,
-          waiting_ms: waitingMs,
-          messages_ms: Math.max(0, wallMs - work_ms - blocked_ms - waitingMs),
+          work_ms: round(work_ms),
+          blocked_ms: round(blocked_ms),
+          waiting_ms: round(waitingMs),
+          messages_ms: round(Math.max(0, wallMs - work_ms - blocked_ms - waitingMs)),
         };
       }),
       waits: this.#names.flatMap((process, i) =>
         this.#names
-          .map((on, j) => ({ process, on, ms: this.#waitMs[i * n + j] }))
+          .map((on, j) => ({ process, on, ms: round(this.#waitMs[i * n + j]) }))
           .filter(({ on, ms }) => on !== process && ms > 0),
       ),
       channels: this.#plan.channels
