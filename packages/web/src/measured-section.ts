@@ -49,12 +49,13 @@ function bar(process: ReportProcess, wallMs: number): Html {
 `;
 }
 
-function waits({ processes, waits: all, wall_ms }: ReportMeasurement): Html {
+function waits({ processes, waits: all }: ReportMeasurement): Html {
   const names = processes.map(({ process }) => process);
+  const longestMs = Math.max(0, ...all.map(({ ms }) => ms));
   const cell = (process: string, on: string): Html => {
     if (process === on) return html`<td class="muted">–</td>`;
     const ms = all.find((wait) => wait.process === process && wait.on === on)?.ms ?? 0;
-    const step = wall_ms > 0 ? Math.min(HEAT_STEPS - 1, Math.floor((HEAT_STEPS * ms) / wall_ms)) : 0;
+    const step = longestMs > 0 ? Math.ceil(((HEAT_STEPS - 1) * ms) / longestMs) : 0;
     return html`<td class="heat-${step}">${milliseconds(ms)}</td>`;
   };
   return html`<table class="waits"><thead><tr><th class="text" scope="col">waited</th>${names.map((name) => html`<th scope="col">for ${name}</th>`)}</tr></thead>

@@ -15,7 +15,10 @@ const measured: NonNullable<ReportData['measured']> = {
         { process: 'guest', work_ms: 200, blocked_ms: 0, waiting_ms: 700, messages_ms: 100 },
         { process: 'nic', work_ms: 850, blocked_ms: 50, waiting_ms: 0, messages_ms: 100 },
       ],
-      waits: [{ process: 'guest', on: 'nic', ms: 700 }],
+      waits: [
+        { process: 'guest', on: 'nic', ms: 700 },
+        { process: 'nic', on: 'guest', ms: 350 },
+      ],
       channels: [
         {
           channel: 'vq.0.0',
@@ -60,15 +63,15 @@ describe('where the time of a run went', () => {
     expect(page).toContain('aria-label="nic: work 850 ms, blocked 50.0 ms, waiting 0.0 ms, messages 100 ms"');
   });
 
-  it('colours who waited for whom by its share of the run', () => {
+  it('colours who waited for whom by its share of the longest', () => {
     const page = section(renderReport({ ...sampleReport, measured }));
     const rows = [...page.matchAll(/<tr><th scope="row">(\w+)<\/th>(.*?)<\/tr>/gs)].map(([, name, cells]) => [
       name,
       ...[...cells.matchAll(/<td class="([^"]*)">([^<]*)/g)].map(([, style, text]) => `${style} ${text}`),
     ]);
     expect(rows).toEqual([
-      ['guest', 'muted –', 'heat-7 700 ms'],
-      ['nic', 'heat-0 0.0 ms', 'muted –'],
+      ['guest', 'muted –', 'heat-9 700 ms'],
+      ['nic', 'heat-5 350 ms', 'muted –'],
     ]);
   });
 });

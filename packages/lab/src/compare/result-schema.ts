@@ -1,7 +1,7 @@
 import { BACKENDS, listWorkloads } from '@vhostlab/workload';
 import { z } from 'zod';
-import { measuredSchema } from './measured-schema.ts';
 import { ROW_NAME } from '../scenario/plugin-choice.ts';
+import { measuredSchema } from './measured-schema.ts';
 
 const figure = (description: string) => z.number().min(0).meta({ description });
 const count = (description: string) => z.int().min(0).meta({ description });
