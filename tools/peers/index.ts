@@ -1,5 +1,6 @@
+export { type GuestResult, Qmp, type QmpEvent } from '@vhostlab/lab/real-nodes';
 export { Cleanup, type Stoppable } from './cleanup.ts';
-export type { GuestResult } from './guest-console.ts';
+
 export { differingPages, guestMemory } from './guest-memory.ts';
 export { ensureHugePages, type HugePages, hugePages } from './hugepages.ts';
 export { arrived, fileAddress, limitMigration, type MigrationStatus, migrateTo } from './migration.ts';
@@ -20,7 +21,6 @@ export {
 export { macAddress, Qemu, type VhostUserNetdev } from './qemu.ts';
 export { type QemuIpxeOptions, qemuIpxe } from './qemu-ipxe.ts';
 export { type LinuxGuest, type QemuLinuxOptions, qemuLinux } from './qemu-linux.ts';
-export { Qmp, type QmpEvent } from './qmp.ts';
 export { type StorageDaemonOptions, storageDaemon } from './storage-daemon.ts';
 export { endTap, type TapSummaryLine, type VhostlabTapOptions, vhostlabTap } from './tap.ts';
 export {

@@ -1,3 +1,4 @@
+import { netVhostDevice } from '@vhostlab/lab/real-nodes';
 import { clearStaleSocket } from './process.ts';
 import { Testpmd, type TestpmdOptions } from './testpmd.ts';
 
@@ -14,15 +15,13 @@ export interface NetVhostOptions extends TestpmdOptions {
 /** Starts DPDK's net_vhost on vhost-user sockets. Ready once every port listens, or asks to be let in as a client. */
 export async function netVhost(options: NetVhostOptions): Promise<Testpmd> {
   const paths = typeof options.socketPath === 'string' ? [options.socketPath] : options.socketPath;
-  const devices = paths.map((path, index) =>
-    [
-      `net_vhost${index}`,
-      `iface=${path}`,
-      `queues=${options.queues ?? 1}`,
-      ...(options.client === true ? ['client=1'] : []),
-      ...(options.tso === true ? ['tso=1', 'legacy-ol-flags=1'] : []),
-    ].join(','),
-  );
+  const { queues, client, tso } = options;
+  const given = {
+    ...(queues === undefined ? {} : { queues }),
+    ...(client === undefined ? {} : { client }),
+    ...(tso === undefined ? {} : { tso }),
+  };
+  const devices = paths.map((path, index) => netVhostDevice({ socketPath: path, ...given }, index));
   if (options.client !== true) {
     for (const path of paths) clearStaleSocket(path);
   }

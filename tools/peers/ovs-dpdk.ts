@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ovsConfig, ovsEnvironment } from '@vhostlab/lab/real-nodes';
 import { ensureHugePages } from './hugepages.ts';
 import { PeerProcess, peerFolder, requireProgram } from './process.ts';
 
@@ -42,12 +43,7 @@ export async function ovsDpdk(options: OvsDpdkOptions = {}): Promise<OvsDpdk> {
     );
   }
   const folder = peerFolder('ovs');
-  const environment = {
-    OVS_RUNDIR: folder,
-    OVS_LOGDIR: folder,
-    OVS_DBDIR: folder,
-    OVS_SYSCONFDIR: folder,
-  };
+  const environment = ovsEnvironment(folder);
   const database = join(folder, 'conf.db');
   const socket = join(folder, 'db.sock');
   await run('ovsdb-tool', ['create', database, SCHEMA], environment);
@@ -60,25 +56,15 @@ export async function ovsDpdk(options: OvsDpdkOptions = {}): Promise<OvsDpdk> {
   });
   try {
     await server.waitForSocket(socket);
-    const settings = {
-      'dpdk-init': 'true',
-      'dpdk-extra': `--no-pci --no-telemetry -m ${memoryMiB} --socket-limit ${memoryMiB}`,
-      'dpdk-lcore-mask': '0x1',
-      'pmd-cpu-mask': `0x${(2 ** (options.cpu ?? 1)).toString(16)}`,
-      'pmd-maxsleep': String(options.maxSleepUs ?? 100),
-    };
+    const settings = ovsConfig({
+      memoryMiB,
+      cpus: [options.cpu ?? 1],
+      maxSleepUs: options.maxSleepUs ?? 100,
+      mainCpu: 0,
+    });
     await run(
       'ovs-vsctl',
-      [
-        '--no-wait',
-        '--',
-        'init',
-        '--',
-        'set',
-        'Open_vSwitch',
-        '.',
-        ...Object.entries(settings).map(([name, value]) => `other_config:${name}="${value}"`),
-      ],
+      ['--no-wait', '--', 'init', '--', 'set', 'Open_vSwitch', '.', ...settings],
       environment,
     );
     const control = join(folder, 'vswitchd.ctl');

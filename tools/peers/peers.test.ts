@@ -1,9 +1,13 @@
+import {
+  cpioArchive,
+  netdevArguments,
+  parsePortStats,
+  testpmdArguments,
+  virtioUserDevice,
+} from '@vhostlab/lab/real-nodes';
 import { expect, it } from 'vitest';
-import { cpioArchive } from './initramfs.ts';
 import { parsePortCounters } from './ovs-dpdk.ts';
-import { netdevArguments } from './qemu.ts';
-import { parseForwardStats, parsePortStats, testpmdArguments } from './testpmd.ts';
-import { virtioUserDevice } from './virtio-user.ts';
+import { parseForwardStats } from './testpmd.ts';
 
 it('reads the counters that testpmd prints', () => {
   const text = `
@@ -71,20 +75,19 @@ it('writes an archive of the format newc, every part on a boundary of four bytes
 });
 
 it('states on the command line only what was asked for', () => {
-  expect(virtioUserDevice({ socketPath: '/s', mode: 'txonly' })).toBe(
+  expect(virtioUserDevice({ socketPath: '/s' })).toBe(
     'net_virtio_user0,path=/s,mac=52:54:00:00:00:01,queues=1',
   );
   expect(
     virtioUserDevice({
       socketPath: '/s',
-      mode: 'txonly',
       packed: true,
       inOrder: false,
       mrgRxbuf: true,
       queues: 4,
     }),
   ).toBe('net_virtio_user0,path=/s,mac=52:54:00:00:00:01,queues=4,packed_vq=1,in_order=0,mrg_rxbuf=1');
-  const pinned = testpmdArguments(['net_null0'], 64, true, { mode: 'io', cpu: 1, autoStart: false });
+  const pinned = testpmdArguments(['net_null0'], 64, true, { mode: 'io', cpus: '1', autoStart: false });
   expect(pinned).toContain('--lcores=0@1,1@1');
   expect(pinned).toContain('--in-memory');
   expect(pinned).not.toContain('--auto-start');

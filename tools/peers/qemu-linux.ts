@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { GuestConsole, type GuestResult, guestInitramfs } from '@vhostlab/lab/real-nodes';
 import { peersCache } from './cache.ts';
-import { GuestConsole, type GuestResult } from './guest-console.ts';
-import { guestInitramfs } from './initramfs.ts';
 import { arrived } from './migration.ts';
 import { peerFolder } from './process.ts';
 import { type Qemu, startQemu, type VhostUserNetdev } from './qemu.ts';

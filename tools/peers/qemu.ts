@@ -1,20 +1,8 @@
 import { join } from 'node:path';
+import { machineArguments, Qmp, type VhostUserNetdev } from '@vhostlab/lab/real-nodes';
 import { clearStaleSocket, PeerProcess, peerFolder } from './process.ts';
-import { Qmp } from './qmp.ts';
 
-/** One virtio-net device of a guest, and the vhost-user socket behind it. */
-export interface VhostUserNetdev {
-  readonly socketPath: string;
-  /** Listens on the socket and takes back ends one after the other; connects to it by default. */
-  readonly server?: boolean;
-  /** As a client, connects again this many seconds after it lost the back end. */
-  readonly reconnectS?: number;
-  readonly mac?: string;
-  /** Queue pairs, 1 by default. */
-  readonly queues?: number;
-  /** More properties of the device `virtio-net-pci`, such as `{ packed: 'on', csum: 'off' }`. */
-  readonly device?: Readonly<Record<string, string | number>>;
-}
+export { macAddress, netdevArguments, type VhostUserNetdev } from '@vhostlab/lab/real-nodes';
 
 /** A running QEMU and its monitor. */
 export class Qemu {
@@ -84,21 +72,12 @@ export async function startQemu(options: MachineOptions, folder = peerFolder(opt
     program: 'qemu-system-x86_64',
     folder,
     args: [
-      '-machine',
-      'q35,accel=tcg',
-      '-nodefaults',
-      '-no-user-config',
-      '-display',
-      'none',
-      '-m',
-      String(options.memoryMiB),
-      '-object',
-      `memory-backend-memfd,id=mem,size=${options.memoryMiB}M,share=on${options.hugepages === true ? ',hugetlb=on' : ''}`,
-      '-numa',
-      'node,memdev=mem',
-      '-qmp',
-      `unix:${qmpPath},server=on,wait=off`,
-      ...options.netdevs.flatMap(netdevArguments),
+      ...machineArguments({
+        memoryMiB: options.memoryMiB,
+        qmpPath,
+        netdevs: options.netdevs,
+        hugepages: options.hugepages === true,
+      }),
       ...options.args,
     ],
   });
@@ -111,36 +90,4 @@ export async function startQemu(options: MachineOptions, folder = peerFolder(opt
     throw error;
   }
   return qemu;
-}
-
-/** The options of one network device. */
-export function netdevArguments(netdev: VhostUserNetdev, index: number): string[] {
-  const queues = netdev.queues ?? 1;
-  const chardev = [
-    'socket',
-    `id=chr${index}`,
-    `path=${netdev.socketPath}`,
-    ...(netdev.server === true ? ['server=on', 'wait=off'] : []),
-    ...(netdev.reconnectS === undefined ? [] : [`reconnect=${netdev.reconnectS}`]),
-  ];
-  const device = [
-    'virtio-net-pci',
-    `netdev=net${index}`,
-    `mac=${netdev.mac ?? macAddress(index)}`,
-    ...(queues > 1 ? ['mq=on'] : []),
-    ...Object.entries(netdev.device ?? {}).map(([name, value]) => `${name}=${value}`),
-  ];
-  return [
-    '-chardev',
-    chardev.join(','),
-    '-netdev',
-    `vhost-user,id=net${index},chardev=chr${index},queues=${queues}`,
-    '-device',
-    device.join(','),
-  ];
-}
-
-/** A locally administered address for the device of an index below 256. */
-export function macAddress(index: number): string {
-  return `52:54:00:12:34:${index.toString(16).padStart(2, '0')}`;
 }

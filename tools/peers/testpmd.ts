@@ -1,8 +1,13 @@
+import {
+  type ForwardMode,
+  type PortCounters,
+  parsePortStats,
+  testpmdArguments,
+} from '@vhostlab/lab/real-nodes';
 import { ensureHugePages } from './hugepages.ts';
 import { PeerProcess } from './process.ts';
 
-/** What testpmd does with packets; the names are DPDK's. */
-export type ForwardMode = 'txonly' | 'rxonly' | 'io' | 'mac' | 'macswap' | 'csum' | 'flowgen' | '5tswap';
+export type { ForwardMode } from '@vhostlab/lab/real-nodes';
 
 /** Options that DPDK's front end and back end have in common. */
 export interface TestpmdOptions {
@@ -28,15 +33,7 @@ export interface TestpmdOptions {
 }
 
 /** A port's counters since its start, as the driver counts them. */
-export interface PortStats {
-  readonly rxPackets: number;
-  readonly rxMissed: number;
-  readonly rxBytes: number;
-  readonly rxErrors: number;
-  readonly rxNoMbuf: number;
-  readonly txPackets: number;
-  readonly txErrors: number;
-  readonly txBytes: number;
+export interface PortStats extends PortCounters {
   /** When the counters were read, ms of `performance.now()`. */
   readonly atMs: number;
 }
@@ -80,7 +77,10 @@ export class Testpmd {
       name,
       program: 'dpdk-testpmd',
       lineBuffered: true,
-      args: testpmdArguments(devices, memoryMiB, hugepages, options),
+      args: testpmdArguments(devices, memoryMiB, hugepages, {
+        ...options,
+        cpus: options.cpu === undefined ? '(0-1)' : String(options.cpu),
+      }),
     });
     return new Testpmd(process, socketPath, hugepages);
   }
@@ -179,60 +179,6 @@ export class Testpmd {
   stop(): Promise<void> {
     return this.process.stop();
   }
-}
-
-/** DPDK's and testpmd's command line. */
-export function testpmdArguments(
-  devices: readonly string[],
-  memoryMiB: number,
-  hugepages: boolean,
-  options: TestpmdOptions,
-): string[] {
-  const queues = options.queues ?? 1;
-  const cpus = options.cpu === undefined ? '(0-1)' : String(options.cpu);
-  return [
-    `--lcores=0@${cpus},1@${cpus}`,
-    '--no-pci',
-    '--no-telemetry',
-    // Without files of its own DPDK needs no folder that outlives it.
-    ...(hugepages ? ['--in-memory', '--single-file-segments'] : ['--no-huge', '--no-shconf']),
-    '-m',
-    String(memoryMiB),
-    ...devices.map((device) => `--vdev=${device}`),
-    ...(options.extraEal ?? []),
-    '--',
-    '--interactive',
-    ...(options.autoStart === false ? [] : ['--auto-start']),
-    `--forward-mode=${options.mode}`,
-    '--nb-cores=1',
-    `--rxq=${queues}`,
-    `--txq=${queues}`,
-    `--burst=${options.burst ?? 32}`,
-    // Two descriptor rings per queue pair and what bursts hold.
-    `--total-num-mbufs=${Math.max(8192, 4096 * queues * devices.length)}`,
-    '--no-flush-rx',
-    ...(options.size === undefined ? [] : [`--txpkts=${options.size}`]),
-    ...(options.extra ?? []),
-  ];
-}
-
-/** Reads the block that `show port stats` prints. */
-export function parsePortStats(text: string): Omit<PortStats, 'atMs'> {
-  const field = (name: string): number => {
-    const found = new RegExp(`${name}:\\s+(\\d+)`).exec(text);
-    if (found === null) throw new Error(`dpdk-testpmd printed no ${name}:\n${text}`);
-    return Number(found[1]);
-  };
-  return {
-    rxPackets: field('RX-packets'),
-    rxMissed: field('RX-missed'),
-    rxBytes: field('RX-bytes'),
-    rxErrors: field('RX-errors'),
-    rxNoMbuf: field('RX-nombuf'),
-    txPackets: field('TX-packets'),
-    txErrors: field('TX-errors'),
-    txBytes: field('TX-bytes'),
-  };
 }
 
 /** Reads the blocks "Forward statistics for port N" that `stop` prints, by port. */

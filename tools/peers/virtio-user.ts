@@ -1,3 +1,4 @@
+import { virtioUserDevice } from '@vhostlab/lab/real-nodes';
 import { clearStaleSocket } from './process.ts';
 import { Testpmd, type TestpmdOptions } from './testpmd.ts';
 
@@ -33,22 +34,4 @@ export async function virtioUser(options: VirtioUserOptions): Promise<Testpmd> {
   return testpmd.started(() =>
     options.server === true ? testpmd.process.waitForSocket(options.socketPath) : testpmd.ready(),
   );
-}
-
-/** The `--vdev` of a virtio-user port. */
-export function virtioUserDevice(options: VirtioUserOptions): string {
-  const flag = (name: string, value: boolean | undefined) =>
-    value === undefined ? [] : [`${name}=${value ? 1 : 0}`];
-  return [
-    'net_virtio_user0',
-    `path=${options.socketPath}`,
-    `mac=${options.mac ?? '52:54:00:00:00:01'}`,
-    `queues=${options.queues ?? 1}`,
-    ...(options.queueSize === undefined ? [] : [`queue_size=${options.queueSize}`]),
-    ...flag('server', options.server),
-    ...flag('packed_vq', options.packed),
-    ...flag('in_order', options.inOrder),
-    ...flag('mrg_rxbuf', options.mrgRxbuf),
-    ...flag('vectorized', options.vectorized),
-  ].join(',');
 }

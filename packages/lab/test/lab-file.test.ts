@@ -164,7 +164,7 @@ describe('lab file', () => {
     ['no number', 'system: {nic: {rateGbps: .nan}}', 'system.nic.rateGbps: must be a number, not NaN'],
     ['an empty list', 'roles: {backends: []}', 'roles.backends: must have at least 1 entry'],
     ['no list', 'roles: {backends: vdpa}', 'roles.backends: must be a list, not "vdpa"'],
-    ['the clock to come', 'time: {clock: real}', '3:8: time.clock: must be virtual'],
+    ['an unknown clock', 'time: {clock: wall}', '3:8: time.clock: must be virtual (models) or real'],
     [
       'an unknown placement',
       'placement: cloud',

@@ -101,8 +101,8 @@ describe('nodes', () => {
     ],
     [
       'an unknown kind',
-      NODES.replace('kind: nic', 'kind: qemu'),
-      'system.nodes.card.kind: must be guest, backend, switch or nic, not "qemu"',
+      NODES.replace('kind: nic', 'kind: router'),
+      'system.nodes.card.kind: must be guest, backend, switch, nic, qemu, testpmd or ovs, not "router"',
     ],
   ])('refuse %s', (_, text, message) => {
     expect(refusal(text)).toContain(`x.lab.yaml:`);

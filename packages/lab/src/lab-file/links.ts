@@ -1,3 +1,4 @@
+import type { ModelNodes } from './clocks.ts';
 import type { LocatedDocument } from './located.ts';
 import type { LabFile } from './schema.ts';
 import type { NodeKind } from './topology-schema.ts';
@@ -43,7 +44,7 @@ interface End {
  */
 export function checkLinks(
   given: LabFile['system']['links'],
-  nodes: NonNullable<LabFile['system']['nodes']>,
+  nodes: ModelNodes,
   queues: number,
   located: LocatedDocument,
 ): { links: Link[]; wireLatencyNs?: string } {
@@ -99,7 +100,7 @@ export function checkLinks(
 }
 
 /** Everything that belongs together. */
-function neededLinks(nodes: NonNullable<LabFile['system']['nodes']>): Link[] {
+function neededLinks(nodes: ModelNodes): Link[] {
   const named = (kind: NodeKind): string[] => Object.keys(nodes).filter((name) => nodes[name].kind === kind);
   const [backend, bridge, nic] = [named('backend')[0], named('switch')[0], named('nic')[0]];
   return [
@@ -110,12 +111,7 @@ function neededLinks(nodes: NonNullable<LabFile['system']['nodes']>): Link[] {
   ];
 }
 
-function endOf(
-  text: string,
-  nodes: NonNullable<LabFile['system']['nodes']>,
-  queues: number,
-  fault: (message: string) => Error,
-): End {
+function endOf(text: string, nodes: ModelNodes, queues: number, fault: (message: string) => Error): End {
   const [node, named = '', ...more] = text.split(':');
   if (named === '' || more.length > 0) throw fault(`"${text}" is no end of a link; write NODE:PORT`);
   const kind = node === 'station' ? 'station' : Object.hasOwn(nodes, node) ? nodes[node].kind : undefined;

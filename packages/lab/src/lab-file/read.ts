@@ -9,6 +9,7 @@ import { resolveEvents } from './events/resolve-events.ts';
 import { parseLocated } from './located.ts';
 import { PLACES } from './places.ts';
 import { resolvePlugins } from './plugins.ts';
+import { atFolder, type RealLab, resolveRealLab } from './real-lab.ts';
 import { type LabFile, labFileSchema } from './schema.ts';
 import { resolveTopology, type Topology } from './topology.ts';
 import { substituteVariables } from './variables.ts';
@@ -22,6 +23,8 @@ export interface LabDescription {
   pcap?: string;
   /** Nodes, links, and where the services run. */
   topology: Topology;
+  /** With `time: {clock: real}`: what runs instead of the services, whose options and topology mean nothing then. */
+  real?: RealLab;
   /** Milliseconds that a silent service may hold a run of `vhostlab lab`. */
   stallTimeoutMs: number;
 }
@@ -65,6 +68,8 @@ export function readLabFile(text: string, origin: string, given: GivenVariables 
     throw located.fault(path, message);
   }
   const file = parsed.data;
+  if (file.time.clock === 'real')
+    return realDescription(file, resolveRealLab(file, located), dirname(resolve(origin)));
   const topology = resolvePlugins(file, resolveTopology(file, located), located, dirname(resolve(origin)));
   if (file.events !== undefined) file.events = resolveEvents(file.events, topology, located);
   const { pcap } = file.system.traffic;
@@ -73,6 +78,22 @@ export function readLabFile(text: string, origin: string, given: GivenVariables 
     options: optionsOf(file, topology),
     ...(pcap === undefined ? {} : { pcap: resolve(dirname(origin), pcap) }),
     topology,
+    stallTimeoutMs: durationNs(file.time.stallTimeout) / 1e6,
+  };
+}
+
+/** A lab on the real clock; paths of its nodes start at the folder of the file. */
+function realDescription(file: LabFile, real: RealLab, folder: string): LabDescription {
+  const none = { how: 'embedded' as const };
+  return {
+    name: file.name,
+    options: {},
+    topology: {
+      nodes: [],
+      links: real.links.map(({ ends }) => ends),
+      services: { guest: none, backend: none, switch: none, nic: none },
+    },
+    real: atFolder(real, folder),
     stallTimeoutMs: durationNs(file.time.stallTimeout) / 1e6,
   };
 }

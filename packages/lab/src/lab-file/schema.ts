@@ -93,9 +93,12 @@ const roles = part({
 
 const time = part({
   clock: z
-    .literal('virtual', { error: 'must be virtual, the only clock there is' })
+    .enum(['virtual', 'real'], { error: 'must be virtual (models) or real (QEMU, DPDK, Open vSwitch)' })
     .default('virtual')
-    .meta({ description: 'virtual: a deterministic run that charges what each step costs.' }),
+    .meta({
+      description:
+        'virtual: a deterministic run that charges what each step costs; real: QEMU, testpmd, Open vSwitch and our back end.',
+    }),
   seed: option.seed.meta({ description: 'Seed of everything random in the run.' }),
   stallTimeout: stallTimeoutSchema,
 });

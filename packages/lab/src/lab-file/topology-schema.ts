@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { compareOptionsSchema } from '../scenario/options.ts';
 import { duration } from './duration.ts';
 import { part } from './part.ts';
+import { REAL_ONLY_KINDS, type RealKind, realSettings, settingNames } from './real-schema.ts';
 
 const option = compareOptionsSchema.shape;
 
@@ -44,7 +45,7 @@ export const SETTINGS: Readonly<Record<NodeKind, readonly string[]>> = {
   nic: Object.keys(nicSettings),
 };
 
-const anySettings = { ...guestSettings, ...switchSettings, ...nicSettings };
+const anySettings = { ...guestSettings, ...switchSettings, ...nicSettings, ...realSettings };
 
 const nodeName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
   error: ({ input }) =>
@@ -52,7 +53,10 @@ const nodeName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
 });
 
 const node = part({
-  kind: z.enum(NODE_KINDS).meta({ description: 'What the node is.' }),
+  kind: z.enum([...NODE_KINDS, ...REAL_ONLY_KINDS]).meta({
+    description:
+      'What the node is. Virtual clock: guest, backend, switch, nic; real: qemu, testpmd, ovs, backend.',
+  }),
   group: z.string().optional().meta({ description: 'Group whose settings it takes.' }),
   ...anySettings,
 }).meta({ description: 'A node. Settings: node before group before kind before defaults.' });
@@ -76,6 +80,13 @@ const link = z
   )
   .meta({ description: 'Two ends NODE:PORT, brief or with settings.' });
 
+/** Settings of every node of a kind of the real clock. */
+function realPart(kind: RealKind): z.ZodType<Record<string, unknown>> {
+  const own = settingNames(kind);
+  const shape = Object.fromEntries(Object.entries(anySettings).filter(([name]) => own.includes(name)));
+  return part(shape as z.ZodRawShape);
+}
+
 /** Keys of `system` that name nodes and links. */
 export const topologyShape = {
   defaults: part(anySettings).optional().meta({ description: 'Settings of every node that has them.' }),
@@ -83,6 +94,10 @@ export const topologyShape = {
     guest: part(guestSettings).optional(),
     switch: part(switchSettings).optional(),
     nic: part(nicSettings).optional(),
+    qemu: realPart('qemu').optional(),
+    testpmd: realPart('testpmd').optional(),
+    ovs: realPart('ovs').optional(),
+    backend: realPart('backend').optional(),
   })
     .optional()
     .meta({ description: 'Settings of every node of a kind.' }),

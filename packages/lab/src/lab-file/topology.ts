@@ -1,6 +1,7 @@
 import type { Role } from '@vhostlab/contracts';
-import { durationNs } from './duration.ts';
 import { STATION } from '../services/parts.ts';
+import { type ModelNodes, modelNodes } from './clocks.ts';
+import { durationNs } from './duration.ts';
 import { checkLinks, type Link } from './links.ts';
 import type { LocatedDocument } from './located.ts';
 import type { LabFile } from './schema.ts';
@@ -32,10 +33,8 @@ export interface Topology {
   wireLatencyNs?: number;
 }
 
-type System = LabFile['system'];
-
 /** Nodes of a file that names none: one guest, or two where the workload wants them. */
-function usualNodes(file: LabFile): NonNullable<System['nodes']> {
+function usualNodes(file: LabFile): ModelNodes {
   return {
     guest0: { kind: 'guest' },
     ...(file.system.workloads.includes('v2v') ? { guest1: { kind: 'guest' as const } } : {}),
@@ -51,7 +50,7 @@ function usualNodes(file: LabFile): NonNullable<System['nodes']> {
  */
 export function resolveTopology(file: LabFile, located: LocatedDocument): Topology {
   const { system } = file;
-  const given = system.nodes ?? usualNodes(file);
+  const given = modelNodes(file, located) ?? usualNodes(file);
   const settings = new Map<string, Record<string, unknown>>();
   for (const [name, node] of Object.entries(given)) settings.set(name, settingsOf(name, node, file, located));
   const named = (kind: NodeKind): string[] => Object.keys(given).filter((name) => given[name].kind === kind);
@@ -100,7 +99,7 @@ export function resolveTopology(file: LabFile, located: LocatedDocument): Topolo
 /** Settings of a node: its own before its group's, those of its kind, the defaults, and the plain sections. */
 function settingsOf(
   name: string,
-  node: NonNullable<System['nodes']>[string],
+  node: ModelNodes[string],
   { system }: LabFile,
   located: LocatedDocument,
 ): Record<string, unknown> {
@@ -163,11 +162,7 @@ function checkCounts(file: LabFile, named: (kind: NodeKind) => string[], located
   }
 }
 
-function placementsOf(
-  file: LabFile,
-  given: NonNullable<System['nodes']>,
-  located: LocatedDocument,
-): Map<string, Placement> {
+function placementsOf(file: LabFile, given: ModelNodes, located: LocatedDocument): Map<string, Placement> {
   const { placement } = file;
   const rule = typeof placement === 'string' ? { default: placement, nodes: {} } : placement;
   const nodes = rule.nodes ?? {};

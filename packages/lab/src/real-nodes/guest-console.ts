@@ -71,7 +71,7 @@ export class GuestConsole {
     this.#text = '';
     const quoted = `'${command.replaceAll("'", `'\\''`).replaceAll('\n', ' ; ')}'`;
     // The end mark starts a line of its own, whether or not the command's last line was complete.
-    this.#socket!.send(
+    this.#socket?.send(
       `echo "@@begin ${mark}"; sh -c ${quoted} </dev/null; status=$?; echo; echo "@@end ${mark} $status"\n`,
     );
     const found = await this.#waitFor(
@@ -79,7 +79,7 @@ export class GuestConsole {
       `"${command}" ended`,
       timeoutMs,
     );
-    return { status: Number(found[2]), output: found[1]! };
+    return { status: Number(found[2]), output: found[1] };
   }
 
   async #waitFor(pattern: RegExp, what: string, timeoutMs: number): Promise<RegExpExecArray> {

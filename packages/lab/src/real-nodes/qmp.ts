@@ -47,7 +47,7 @@ export class Qmp {
     this.#nextId += 1;
     return this.#bounded(`no answer to ${command}`, TIMEOUT_MS, (pending) => {
       this.#pending.set(id, pending);
-      this.#socket!.send(
+      this.#socket?.send(
         `${JSON.stringify({ execute: command, id, ...(args === undefined ? {} : { arguments: args }) })}\n`,
       );
       return () => this.#pending.delete(id);
@@ -95,7 +95,7 @@ export class Qmp {
 
   #receive(text: string): void {
     const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop()!;
+    this.#rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line.trim() === '') continue;
       const message = JSON.parse(line) as {

@@ -77,7 +77,7 @@ export function guestInitramfs(
     { path: 'dev/console', mode: CHARACTER_DEVICE, device: [5, 1] },
     { path: 'bin/busybox', mode: PROGRAM, content: readFileSync(join(cache, 'busybox/bin/busybox')) },
     ...MODULES.map((path) => ({
-      path: `modules/${path.split('/').at(-1)!}`,
+      path: `modules/${path.split('/').at(-1)}`,
       mode: FILE,
       content: readFileSync(join(modules, path)),
     })),
