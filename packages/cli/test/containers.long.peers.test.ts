@@ -1,40 +1,16 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LabState } from '@vhostlab/lab';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PeerProcess, waitUntil } from '../../../tools/peers/index.ts';
 import { run, Scratch } from './command.ts';
+import { leftOf, program, startDocker } from './docker-rig.ts';
 
-const root = join(import.meta.dirname, '../../..');
-
-/** Runs a program to its end and answers what it wrote; throws when it fails. */
-function program(file: string, args: readonly string[], cwd = root): string {
-  return execFileSync(file, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
-}
-
-function hasDocker(): boolean {
-  try {
-    program('docker', ['info']);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-let daemon: PeerProcess | undefined;
+let stopDocker: () => Promise<void>;
 let scratch: Scratch;
 beforeAll(async () => {
-  if (!hasDocker()) {
-    daemon = await PeerProcess.start({ name: 'dockerd', program: 'dockerd', args: [] });
-    await waitUntil(hasDocker, 'a Docker daemon');
-  }
-  program(join(root, 'docker/base-image'), []);
-  program(join(root, 'docker/build'), []);
+  stopDocker = await startDocker();
 }, 300_000);
-afterAll(async () => {
-  await daemon?.stop();
-});
+afterAll(() => stopDocker());
 beforeEach(() => {
   scratch = new Scratch();
 });
@@ -57,11 +33,6 @@ async function embedded(file: string): Promise<{ hash: string; delivered: number
 
 async function inspect(): Promise<LabState> {
   return JSON.parse((await run(scratch, 'lab', 'inspect', 'box', '-f', 'json')).stdout) as LabState;
-}
-
-function left(project: string): string {
-  const containers = program('docker', ['ps', '-aq', '--filter', `name=${project}`]);
-  return `${containers}${program('docker', ['network', 'ls', '-q', '--filter', `name=${project}`])}`;
 }
 
 describe('placement container', () => {
@@ -99,7 +70,7 @@ describe('placement container', () => {
       .poll(async () => (await inspect()).phase, { timeout: 120_000, interval: 500 })
       .toBe('failed');
     expect((await inspect()).error).toMatch(/^service nic \(.*\) (has not answered|was lost)/);
-    await expect.poll(() => left('vhostlab-box'), { timeout: 60_000, interval: 500 }).toBe('');
+    await expect.poll(() => leftOf('vhostlab-box'), { timeout: 60_000, interval: 500 }).toBe('');
   });
 
   it('is exported as a compose file with the lab in a container of its own', async () => {
@@ -109,7 +80,7 @@ describe('placement container', () => {
     expect([exported.status, exported.stderr]).toEqual([0, '']);
     const folder = scratch.file('out');
     const compose = (...args: string[]): string =>
-      program('docker-compose', ['--ansi', 'never', '-p', 'vhostlabtest', ...args], folder);
+      program('docker-compose', ['--ansi', 'never', '-p', 'vhostlabtest', ...args], { cwd: folder });
     expect(compose('config', '-q')).toBe('');
     compose('up', '-d');
     try {
@@ -127,6 +98,6 @@ describe('placement container', () => {
     } finally {
       compose('down', '-v', '-t', '1');
     }
-    expect(left('vhostlabtest')).toBe('');
+    expect(leftOf('vhostlabtest')).toBe('');
   });
 });

@@ -8,6 +8,7 @@ export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
 export { linkedRoles, OVERLAYS } from './export/affinity.ts';
 export { composeOf } from './export/compose.ts';
 export { composeFilesOf } from './export/compose-files.ts';
+export { composeVhostUserOf } from './export/compose-vhost-user.ts';
 export { exportedRoles, giveToContainers, writeExportedLab } from './export/export-lab.ts';
 export { kubernetesOf } from './export/kubernetes.ts';
 export type { HugePages } from './export/pod.ts';

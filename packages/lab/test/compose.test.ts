@@ -3,7 +3,14 @@ import { createRequire } from 'node:module';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { composeFilesOf, composeOf, composeSweepOf, ROLES, sweepPoints } from '../src/index.ts';
+import {
+  composeFilesOf,
+  composeOf,
+  composeSweepOf,
+  composeVhostUserOf,
+  ROLES,
+  sweepPoints,
+} from '../src/index.ts';
 
 interface Compose {
   services: Record<string, Record<string, unknown>>;
@@ -96,5 +103,23 @@ describe('the compose file', () => {
       expect(service).toMatchObject({ network_mode: 'none', read_only: true, cap_drop: ['ALL'] });
     }
     expect(sweep.services['2-packets-200'].command).toContain('packets=200');
+  });
+
+  it('of vhost-user back ends joins them and their front ends by a volume of sockets, and by nothing else', () => {
+    const backend = { name: 'sw', sockets: ['a.sock', 'b.sock'], options: ['--port', 'echo'], isEcho: true };
+    const file = parse(
+      composeVhostUserOf([backend], OPTIONS, { packets: 10, hugePages: '2M' }),
+    ) as Compose & {
+      volumes: Record<string, { driver_opts: { o: string } }>;
+    };
+    expect([validate(file), validate.errors]).toEqual([true, null]);
+    expect(Object.keys(file.services)).toEqual(['sw', 'measure-sw-0', 'measure-sw-1']);
+    for (const service of Object.values(file.services)) {
+      expect(service).toMatchObject({ network_mode: 'none', read_only: true, cap_drop: ['ALL'] });
+      expect(service.volumes).toEqual(['sockets:/run/vhost-user']);
+      expect(file.volumes.sockets.driver_opts.o).toContain(`uid=${String(service.user).split(':')[0]},`);
+    }
+    expect(file.volumes.sockets.driver_opts.o).toContain('mode=0700');
+    expect(file.services['measure-sw-1'].command).toEqual(expect.arrayContaining(['--hugepages', '2M']));
   });
 });
