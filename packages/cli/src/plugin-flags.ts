@@ -2,30 +2,46 @@ import type { PluginPlace } from '@vhostlab/plugin-kit';
 import type { Command } from 'commander';
 import { OperatorError } from './errors.ts';
 
-/** Flags that say which plugin, and with which options. */
-export interface PluginFlags {
+/** Flags that say which plugin. */
+export interface PlaceFlags {
   package?: string;
   endpoint?: string;
   builtIn?: string;
+}
+
+/** Flags that say which plugin, and with which options. */
+export interface PluginFlags extends PlaceFlags {
   option: Record<string, unknown>;
 }
 
-/** Adds them to a command. */
-export function addPluginFlags(command: Command): Command {
+/** Adds the flags that say which plugin. */
+export function addPluginPlace(command: Command): Command {
   return command
-    .option('--package <folder>', 'folder of the plugin, with vhostlab-plugin.json')
+    .option('--package <folder>', 'folder of the plugin, with vhostlab-plugin.json, or a tarball of it')
     .option('--endpoint <address>', 'where a plugin listens: HOST:PORT or unix:/path')
-    .option('--built-in <name>', 'one of the built-in back ends')
-    .option('--option <name=value>', 'an option of the plugin; repeat for more', keepOption, {});
+    .option('--built-in <name>', 'one of the built-in back ends');
+}
+
+/** Adds the flags that say which plugin, and with which options. */
+export function addPluginFlags(command: Command): Command {
+  return addPluginPlace(command).option(
+    '--option <name=value>',
+    'an option of the plugin; repeat for more',
+    keepOption,
+    {},
+  );
 }
 
 /** The place of the plugin. */
-export async function placeOf({ package: folder, endpoint, builtIn }: PluginFlags): Promise<PluginPlace> {
+export async function placeOf({ package: folder, endpoint, builtIn }: PlaceFlags): Promise<PluginPlace> {
   const given = [folder, endpoint, builtIn].filter((one) => one !== undefined);
   if (given.length !== 1) {
     throw new OperatorError('name one plugin: --package FOLDER, --endpoint ADDRESS or --built-in NAME');
   }
-  if (folder !== undefined) return { package: folder };
+  if (folder !== undefined) {
+    if (!/\.(tgz|tar\.gz)$/.test(folder)) return { package: folder };
+    return { package: await (await import('@vhostlab/plugin-kit')).unpackTarball(folder) };
+  }
   if (endpoint !== undefined) return { endpoint };
   const { PLUGINS } = await import('@vhostlab/lab');
   const plugin = PLUGINS.find(({ name }) => name === builtIn);

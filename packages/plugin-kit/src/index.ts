@@ -30,3 +30,15 @@ export { type OpenPlugin, openPlugin, type PluginPlace } from './package/open-pl
 export { unpackTarball } from './package/unpack-tarball.ts';
 export { type NewPlugin, newPlugin } from './scaffold/new-plugin.ts';
 export { type Exploration, type ExploreOptions, exploreSchedules } from './schedule/explore.ts';
+export { USUALLY_IGNORED } from './wire/differences.ts';
+export { serveProxy } from './wire/proxy.ts';
+export { recordTransport } from './wire/record-transport.ts';
+export { type ReplayReport, replayRecording, replayText, type WireDifference } from './wire/replay.ts';
+export {
+  readRecording,
+  type WireEnding,
+  type WireEvent,
+  type WireHeader,
+  type WireRecording,
+  WireWriter,
+} from './wire/wire-file.ts';

@@ -1,5 +1,5 @@
 import type { Placement } from '../lab-file/topology.ts';
-import type { CompareOptions } from '../scenario/options.ts';
+import type { BackendChoice } from '../scenario/plugin-choice.ts';
 import { rowName } from '../scenario/rows.ts';
 import { PARTS, type Part } from '../services/parts.ts';
 import type { WantedLab } from './state.ts';
@@ -18,8 +18,6 @@ export interface Present {
   runKey: string | undefined;
   isRunning: boolean;
 }
-
-type BackendChoice = CompareOptions['backends'][number];
 
 /** What makes two runs the same: everything of the lab but where it runs. */
 export function runKeyOf({ description }: WantedLab): string {

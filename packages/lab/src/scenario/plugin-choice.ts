@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { BackendName } from '@vhostlab/workload';
 import { z } from 'zod';
 
 /** Names of rows: what stands in tables, in the event log, and in the names of runs. */
@@ -34,6 +35,8 @@ export const pluginChoiceSchema = z
 
 /** A plugin that was chosen: `plugin` is an absolute path or an address, and the row has a name. */
 export type PluginChoice = z.infer<typeof pluginChoiceSchema>;
+/** A built-in back end or a plugin. */
+export type BackendChoice = BackendName | PluginChoice;
 
 /** True for the address of a plugin that somebody else runs. */
 export function isAddress(place: string): boolean {

@@ -1,6 +1,6 @@
 import type { PluginDefinition } from '@vhostlab/backend-sdk';
 import type { BackendName } from '@vhostlab/workload';
-import type { CompareOptions } from './options.ts';
+import type { BackendChoice } from './plugin-choice.ts';
 
 /** Plugins that were opened, by the place at which they were chosen. */
 export type Plugins = ReadonlyMap<string, PluginDefinition>;
@@ -35,22 +35,27 @@ export function rowOf(backend: BackendLike): BackendRow {
 }
 
 /** Places of the plugins that a comparison has, each once. */
-export function pluginPlaces(backends: CompareOptions['backends']): string[] {
+export function pluginPlaces(backends: readonly BackendChoice[]): string[] {
   return [...new Set(backends.flatMap((choice) => (typeof choice === 'string' ? [] : [choice.plugin])))];
 }
 
+/** Back ends of a comparison, in the order of its rows. */
+export interface Compared {
+  readonly backends: readonly BackendChoice[];
+}
+
 /** The back ends that are built in, of a comparison. */
-export function builtInBackends({ backends }: CompareOptions): BackendName[] {
+export function builtInBackends({ backends }: Compared): BackendName[] {
   return backends.filter((choice) => typeof choice === 'string');
 }
 
 /** The name of a back end's row. */
-export function rowName(choice: CompareOptions['backends'][number]): string {
+export function rowName(choice: BackendChoice): string {
   return typeof choice === 'string' ? choice : (choice.name ?? choice.plugin);
 }
 
 /** Rows of a comparison in order, plugins as they were opened. Throws when one was not. */
-export function rowsOf({ backends }: CompareOptions, plugins: Plugins = new Map()): BackendRow[] {
+export function rowsOf({ backends }: Compared, plugins: Plugins = new Map()): BackendRow[] {
   return backends.map((choice): BackendRow => {
     if (typeof choice === 'string') return rowOf(choice);
     const definition = plugins.get(choice.plugin);
