@@ -28,7 +28,7 @@ export { MANIFEST_FILE, type Manifest, PluginUsageError, readManifest } from './
 export { openPlaces, placeAt } from './package/open-places.ts';
 export { type OpenPlugin, openPlugin, type PluginPlace } from './package/open-plugin.ts';
 export { unpackTarball } from './package/unpack-tarball.ts';
-export { type NewPlugin, newPlugin } from './scaffold/new-plugin.ts';
+export { type NewPlugin, newPlugin, pluginFiles } from './scaffold/new-plugin.ts';
 export { type Exploration, type ExploreOptions, exploreSchedules } from './schedule/explore.ts';
 export { USUALLY_IGNORED } from './wire/differences.ts';
 export { serveProxy } from './wire/proxy.ts';

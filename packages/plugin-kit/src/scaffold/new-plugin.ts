@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PLUGIN_NAME } from '@vhostlab/backend-sdk';
@@ -29,8 +29,13 @@ export interface NewPlugin {
   readonly version: string;
 }
 
-/** Makes the package of a plugin that passes the kit at once; answers its files, relative to `parent`. Throws PluginUsageError. */
-export function newPlugin({ name, depth, language, parent, version }: NewPlugin): string[] {
+/** Files of a new plugin by their paths in its folder: what `newPlugin` and the generator of the repository write. */
+export function pluginFiles({
+  name,
+  depth,
+  language,
+  version,
+}: Omit<NewPlugin, 'parent'>): Map<string, string> {
   if (!PLUGIN_NAME.test(name)) {
     throw new PluginUsageError(
       `plugin name "${name}": use lower-case letters, digits and hyphens, 63 at most`,
@@ -41,28 +46,30 @@ export function newPlugin({ name, depth, language, parent, version }: NewPlugin)
       'a device plugin is TypeScript: its cores run in the host; make a --burst plugin in Python',
     );
   }
-  const folder = join(resolve(parent), name);
-  if (existsSync(folder)) throw new PluginUsageError(`${folder} exists; choose another name or folder`);
   const template = join(TEMPLATES, `${depth}-${language}`);
-  const files = readdirSync(template, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  );
-  const made: string[] = [];
-  for (const entry of files) {
+  const found = new Map<string, string>();
+  for (const entry of readdirSync(template, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
     const from = join(entry.parentPath, entry.name);
     const text = readFileSync(from, 'utf8').replaceAll('__NAME__', name).replaceAll('__VERSION__', version);
-    const to = join(folder, relative(template, from));
-    mkdirSync(dirname(to), { recursive: true });
-    writeFileSync(to, text);
-    made.push(to);
+    found.set(relative(template, from), text);
   }
   if (language === 'python') {
     const protos = PROTOS.find((path) => existsSync(path)) as string;
-    for (const file of NEEDED) {
-      const to = join(folder, 'proto', file);
-      cpSync(join(protos, file), to);
-      made.push(to);
-    }
+    for (const file of NEEDED) found.set(join('proto', file), readFileSync(join(protos, file), 'utf8'));
   }
-  return made.map((path) => relative(resolve(parent), path)).sort();
+  return new Map([...found].sort(([x], [y]) => (x < y ? -1 : 1)));
+}
+
+/** Makes the package of a plugin that passes the kit at once; answers its files, relative to `parent`. Throws PluginUsageError. */
+export function newPlugin({ parent, ...plugin }: NewPlugin): string[] {
+  const files = pluginFiles(plugin);
+  const folder = join(resolve(parent), plugin.name);
+  if (existsSync(folder)) throw new PluginUsageError(`${folder} exists; choose another name or folder`);
+  for (const [path, text] of files) {
+    const to = join(folder, path);
+    mkdirSync(dirname(to), { recursive: true });
+    writeFileSync(to, text);
+  }
+  return [...files.keys()].map((path) => join(plugin.name, path));
 }
