@@ -20,6 +20,7 @@ export {
   sweepPoints,
 } from './export/sweep.ts';
 export { type LabFileEvent, labEventSchema, scenarioEvents } from './lab-file/events/lab-event.ts';
+export { LINK_SETTINGS, linkSettingsShape } from './lab-file/link-settings.ts';
 export { publishedSchemas } from './lab-file/published.ts';
 export { type GivenVariables, type LabDescription, loadLabFile, readLabFile } from './lab-file/read.ts';
 export type { LabNode, Placement, Topology } from './lab-file/topology.ts';
@@ -31,6 +32,7 @@ export { containerPlacer } from './operate/containers.ts';
 export { applyTo, controlImplementation, stateOf } from './operate/control-service.ts';
 export { mermaidOf } from './operate/graph.ts';
 export { LABS_FOLDER, LabFolder, labNames, startOf, thisProcess } from './operate/lab-folder.ts';
+export { type LinkRow, type LinkSetting, linkRows, settableLink } from './operate/link-rows.ts';
 export type { LabEvent, LabState, NodeState, RunState, WantedLab } from './operate/state.ts';
 export { Supervisor, type SupervisorOptions } from './operate/supervisor.ts';
 export { newToken, TOKEN_FILE } from './operate/token.ts';

@@ -62,6 +62,24 @@ describe('events of a lab file', () => {
     expect(check({ ...event, kind: 'explode' })).toEqual(['events.0.kind']);
   });
 
+  it('are what a link is set to from the beginning', () => {
+    const links = `${NAMED}  links:
+    - [vm:vq, host:vq]
+    - [host:upcall, bridge:upcall]
+    - [host:nic, card:host]
+    - {endpoints: [card:wire, station:wire], latency: 10us, jitter: 1us, loss: 1%}
+`;
+    const { options, topology } = read(LATE, links);
+    expect(topology.wireLatencyNs).toBe(10_000);
+    expect(buildScenario('vhost-user', 'pvp', parseCompareOptions(options), undefined).events).toEqual([
+      { kind: 'link', atPs: 0, link: 'wire', jitterPs: 1_000_000, loss: 0.01 },
+      { kind: 'link', atPs: 5_000_000_000, link: 'wire', loss: 0.01, rateBps: 2.5e9 },
+    ]);
+    expect(() =>
+      read(LATE, links.replace('[vm:vq, host:vq]', '{endpoints: [vm:vq, host:vq], loss: 1%}')),
+    ).toThrow(/x\.yaml:10:37: system\.links\.0\.loss: only the wire,/);
+  });
+
   it('survive being written as a lab file, with the usual names of nodes', () => {
     const options = parseCompareOptions(read(LATE).options);
     const text = builtInCompareLab(options, { name: 'again' });

@@ -8,7 +8,7 @@ import {
   type Task,
   type TaskResult,
 } from '@vhostlab/engine';
-import type { Offloads, PcieLink } from '@vhostlab/workload';
+import type { NumberedEvent, Offloads, PcieLink } from '@vhostlab/workload';
 import { readEswitchConstants, readNicConstants } from './constants.ts';
 import { DmaEngine } from './dma/dma.ts';
 import { Eswitch, WIRE_PORT } from './eswitch/eswitch.ts';
@@ -19,6 +19,8 @@ import { VdpaFront } from './function/vdpa-front.ts';
 import { serveVfio } from './function/vfio-front.ts';
 import { createScratch, type Scratch, VirtioFunction } from './function/virtio-function.ts';
 import { HostQueues, HostReceiver } from './host/host-queues.ts';
+import { checkedLength } from './link/frame-check.ts';
+import { impairmentsOf } from './link/impairments.ts';
 import { Nic } from './nic.ts';
 import { arrivalPs } from './wire.ts';
 import { WirePort } from './wire-port.ts';
@@ -55,6 +57,8 @@ export interface DeviceConfig {
   offloads: Offloads;
   host: HostQueueConfig[];
   functions: FunctionConfig[];
+  /** What is done to the wire; absent: nothing. */
+  link?: NumberedEvent<'link'>[];
 }
 
 /** A function as the device's task sees it. */
@@ -110,12 +114,20 @@ class DeviceTask implements Task {
 
   #receive(budget: number): number {
     const { meter, ops, recorder, stages } = this.#nic;
+    const { u8 } = this.#nic.arena;
     const wire = this.#wire;
     const now = this.#nic.now();
     let frames = 0;
     let bytes = 0;
     while (frames < budget && wire.receive()) {
-      const { offset, length, meta } = wire;
+      const { offset, meta } = wire;
+      const length = checkedLength(u8, wire);
+      if (length < 0) {
+        this.#nic.drop('crc');
+        wire.release();
+        frames++;
+        continue;
+      }
       const arrived = arrivalPs(wire);
       if (recorder.sampled(meta.packet)) recorder.eventAt(arrived, stages.wireRx, meta.packet, 0, length);
       const at = arrived < now ? arrived : now;
@@ -150,7 +162,13 @@ export const deviceModule: CoreModule = {
     const memory = arena.within(context.window(config.memory.window), config.memory.bytes);
     const nic = new Nic(context, constants, dma, memory);
     const link = context.link('wire');
-    const wire = new WirePort(nic, link, config.rateGbps, context.constant('nic.txBufferBytes'));
+    const wire = new WirePort(
+      nic,
+      link,
+      config.rateGbps,
+      context.constant('nic.txBufferBytes'),
+      impairmentsOf(context, config.link),
+    );
     const scratch = createScratch(nic);
     const hosts = config.host.map(
       ({ end, window, bufferBytes }) =>

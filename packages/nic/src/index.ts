@@ -5,4 +5,5 @@ export { offeredFeatures } from './function/features.ts';
 export { hostDriverCores, nicModules, planNic } from './plan.ts';
 export type { SinkReport } from './station/sink.ts';
 export type { StationConfig } from './station/station.ts';
-export { arrivalPs, WireSender, wireTimeBytes } from './wire.ts';
+export { arrivalPs, WireSender } from './wire.ts';
+export { wireTimeBytes } from './wire-time.ts';

@@ -1,14 +1,12 @@
 import type { ComponentPlan, CoreModule, EndPlan } from '@vhostlab/engine';
-import { PAGE_SIZES, type ScenarioConfig } from '@vhostlab/workload';
+import { eventsOf, PAGE_SIZES, type ScenarioConfig } from '@vhostlab/workload';
 import { type DeviceConfig, deviceModule, type FunctionConfig, type HostQueueConfig } from './device.ts';
+import { linkRoom } from './link/link-room.ts';
 import { type StationConfig, stationModule } from './station/station.ts';
 
 const SERVICE = 'nic';
 const NIC = 'nic0';
 const STATION = 'station';
-/** Frames in flight on the wire, with room for its propagation time at 100 Gbit/s. */
-const WIRE_FRAMES = 4096;
-const WIRE_BYTES = 16 * 1024 * 1024;
 /** The NIC's own memory: frames that are put together, and those that wait in the eswitch. */
 const MEMORY = { window: `${NIC}.memory`, bytes: 8 * 1024 * 1024 };
 /** Port of the bridge of guest 0. */
@@ -65,8 +63,9 @@ export function planNic(config: ScenarioConfig): ComponentPlan {
         mac: [0x52, 0x54, 0, 0, 0, guest + 1],
       }),
     ),
+    ...linkEvents(config),
   };
-  const ends: EndPlan[] = [wireEnd('a', STATION), wireEnd('b', NIC)];
+  const ends: EndPlan[] = [wireEnd(config, 'a', STATION), wireEnd(config, 'b', NIC)];
   for (const core of hostCores) ends.push(memoryEnd(`nicq.${core}`, `nicq.${core}`, `rings.${core}`));
   for (const guest of guests) ends.push(...functionEnds(config, guest));
   if (offloaded) {
@@ -106,6 +105,7 @@ function stationConfig(config: ScenarioConfig): StationConfig {
     rateGbps: config.nic.rateGbps,
     traffic: config.traffic,
     ...(config.capture === undefined ? {} : { capture: config.capture }),
+    ...linkEvents(config),
   };
 }
 
@@ -132,7 +132,13 @@ function memoryEnd(channel: string, end: string, window: string): EndPlan {
   return { channel, kind: 'memory', side: 'b', core: NIC, end, latency: 'dma', window };
 }
 
-function wireEnd(side: 'a' | 'b', core: string): EndPlan {
+/** What is done to the wire: a key of a core's configuration, absent when it is nothing. */
+function linkEvents(config: ScenarioConfig): Pick<DeviceConfig & StationConfig, 'link'> {
+  const link = eventsOf(config, 'link');
+  return link.length === 0 ? {} : { link };
+}
+
+function wireEnd(config: ScenarioConfig, side: 'a' | 'b', core: string): EndPlan {
   return {
     channel: 'wire',
     kind: 'link',
@@ -140,7 +146,6 @@ function wireEnd(side: 'a' | 'b', core: string): EndPlan {
     core,
     end: 'wire',
     latency: 'wire',
-    capacity: WIRE_FRAMES,
-    bufferBytes: WIRE_BYTES,
+    ...linkRoom(eventsOf(config, 'link'), config.nic.rateGbps),
   };
 }

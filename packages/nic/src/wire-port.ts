@@ -1,4 +1,5 @@
 import type { FrameMeta, LinkEnd, Ps } from '@vhostlab/engine';
+import type { Impairments } from './link/impairments.ts';
 import { type Nic, type TimerOwner, wireFrames } from './nic.ts';
 import { OffloadFinisher, WIRE_RULES } from './offload-finisher.ts';
 import type { FramePort, FrameSupplier } from './queue/frame-port.ts';
@@ -21,10 +22,10 @@ export class WirePort implements FramePort, TimerOwner {
   #waiting: FrameSupplier[] = [];
   #due = false;
 
-  constructor(nic: Nic, link: LinkEnd, rateGbps: number, bufferBytes: number) {
+  constructor(nic: Nic, link: LinkEnd, rateGbps: number, bufferBytes: number, impairments?: Impairments) {
     this.#nic = nic;
     this.#timer = nic.register(this);
-    this.sender = new WireSender(link, rateGbps, nic.constants.batchWindowPs);
+    this.sender = new WireSender(link, rateGbps, nic.constants.batchWindowPs, impairments);
     this.#bufferPs = Math.round((bufferBytes * 8000) / rateGbps);
     this.#finisher = new OffloadFinisher(nic, SEGMENT_BYTES);
   }

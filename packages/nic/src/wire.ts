@@ -1,14 +1,8 @@
 import type { FrameMeta, LinkEnd, Ps } from '@vhostlab/engine';
-import { FCS_BYTES, MIN_WIRE_FRAME_BYTES, WIRE_OVERHEAD_BYTES } from '@vhostlab/workload';
-
-/**
- * Bytes' worth of wire time of a frame: padding, FCS, preamble and gap included. `wireLength` is the frame's length on
- * the wire with FCS when the captured bytes are fewer, else 0.
- */
-export function wireTimeBytes(length: number, wireLength: number): number {
-  const bytes = wireLength > 0 ? wireLength : length + FCS_BYTES;
-  return (bytes < MIN_WIRE_FRAME_BYTES ? MIN_WIRE_FRAME_BYTES : bytes) + WIRE_OVERHEAD_BYTES;
-}
+import { FCS_BYTES } from '@vhostlab/workload';
+import { markFcs } from './link/frame-check.ts';
+import type { Impairments } from './link/impairments.ts';
+import { wireTimeBytes } from './wire-time.ts';
 
 /**
  * Sending side of an Ethernet port: frames leave one after the other at line rate. So that a busy wire does not wake
@@ -22,13 +16,16 @@ export class WireSender {
   readonly #link: LinkEnd;
   readonly #psPerByte: number;
   readonly #windowPs: Ps;
+  readonly #impairments: Impairments | undefined;
   #freePs: Ps = 0;
 
-  constructor(link: LinkEnd, rateGbps: number, windowPs: Ps) {
+  /** `impairments`: what the link does to its frames this way. */
+  constructor(link: LinkEnd, rateGbps: number, windowPs: Ps, impairments?: Impairments) {
     if (!(rateGbps > 0)) throw new RangeError(`a wire of ${rateGbps} Gbit/s`);
     this.#link = link;
     this.#psPerByte = 8000 / rateGbps;
     this.#windowPs = windowPs;
+    this.#impairments = impairments;
   }
 
   /** Moment at which the wire is free for the next frame. */
@@ -38,7 +35,7 @@ export class WireSender {
 
   /** Frames that the other port has room for. */
   room(): number {
-    return this.#link.free();
+    return this.#impairments?.active === true ? Number.POSITIVE_INFINITY : this.#link.free();
   }
 
   /**
@@ -48,13 +45,32 @@ export class WireSender {
   send(offset: number, length: number, meta: FrameMeta, atPs: Ps): number {
     const start = atPs > this.#freePs ? atPs : this.#freePs;
     const done = start + Math.round(wireTimeBytes(length, meta.wireLength) * this.#psPerByte);
-    const visible = Math.ceil(done / this.#windowPs) * this.#windowPs;
-    meta.aux = visible - done;
-    if (!this.#link.send(offset, length, meta, visible)) return -1;
+    const impairments = this.#impairments;
+    if (impairments === undefined) {
+      if (!this.#put(offset, length, meta, done)) return -1;
+    } else {
+      const through = impairments.pass(offset, length, meta, start, done);
+      if (through >= 0) {
+        if (impairments.carriesFcs) markFcs(meta, true);
+        const isSent = this.#put(impairments.offset, impairments.length, meta, through);
+        markFcs(meta, false);
+        if (!isSent) {
+          if (!impairments.active) return -1;
+          impairments.overflow();
+        }
+      }
+    }
     this.#freePs = done;
     this.frames++;
     this.bytes += meta.wireLength > 0 ? meta.wireLength : length + FCS_BYTES;
     return done;
+  }
+
+  /** Puts a frame on the link that is through at `atPs`; false when there is no room. */
+  #put(offset: number, length: number, meta: FrameMeta, atPs: Ps): boolean {
+    const visible = Math.ceil(atPs / this.#windowPs) * this.#windowPs;
+    meta.aux = visible - atPs;
+    return this.#link.send(offset, length, meta, visible);
   }
 }
 

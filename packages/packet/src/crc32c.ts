@@ -1,16 +1,8 @@
+import { crcTable } from './crc-table.ts';
+
 /** CRC32c (Castagnoli), polynomial 0x1EDC6F41 reflected, as SCTP uses it (RFC 9260, appendix A). */
 
-const TABLE = makeTable();
-
-function makeTable(): Int32Array {
-  const table = new Int32Array(256);
-  for (let i = 0; i < 256; i++) {
-    let crc = i;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-    table[i] = crc;
-  }
-  return table;
-}
+const TABLE = crcTable(0x82f63b78);
 
 /** CRC32c of `length` bytes from `offset`, an unsigned 32-bit number. `seed`: the CRC of the bytes before them. */
 export function crc32c(u8: Uint8Array, offset: number, length: number, seed = 0): number {

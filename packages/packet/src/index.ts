@@ -52,6 +52,7 @@ export {
   UDP_PORT_VXLAN,
   VLAN_TAG_BYTES,
 } from './constants.ts';
+export { crc32 } from './crc32.ts';
 export { crc32c, sctpChecksumOk, writeSctpChecksum } from './crc32c.ts';
 export { decodeInto, decodeIpInto } from './decode-into.ts';
 export {

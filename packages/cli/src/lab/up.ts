@@ -8,6 +8,7 @@ import type { Io } from '../io.ts';
 import { addLabsOption, addVarOption, type LabFlags, readWanted } from '../lab-options.ts';
 import { renderLab } from '../lab-table.ts';
 import { supervise } from '../supervise.ts';
+import { waitForRuns } from '../wait-for-runs.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/vhostlab.mjs', import.meta.url));
 const POLL_MS = 15;
@@ -75,7 +76,7 @@ async function up(io: Io, file: string, flags: UpFlags): Promise<void> {
     const state = await startSupervisor(folder, wanted, flags.security);
     io.out(`lab ${folder.name} is up, ready after ${state.ready_after_ms} ms\n`);
   }
-  if (flags.wait === true) await waitForRuns(io, folder);
+  if (flags.wait === true) io.out(renderLab(await waitForRuns(io, folder)));
 }
 
 /** Starts the lab's own process and resolves when the lab is ready. Throws what kept it from that. */
@@ -122,28 +123,5 @@ async function startSupervisor(
       throw Object.assign(new OperatorError(message), { exitCode: status === 0 ? 1 : status });
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
-/** Resolves when the lab has run everything, and prints it; throws what ended it before. */
-async function waitForRuns(io: Io, folder: LabFolder): Promise<void> {
-  const lab = await import('@vhostlab/lab');
-  const progress = io.progress();
-  const signal = io.interruptible();
-  for (;;) {
-    const { state } = lab.stateOf(folder);
-    if (state.phase === 'complete') {
-      progress.done();
-      io.out(renderLab(state));
-      return;
-    }
-    if (state.phase === 'failed' || state.phase === 'ended') {
-      progress.done();
-      throw new lab.ServiceLostError(state.error ?? `lab ${state.name} was ended`);
-    }
-    const run = state.runs.find((candidate) => candidate.state === 'running');
-    if (run !== undefined) progress.update(`${run.name}: ${run.delivered} of ${run.packets}`);
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS * 4));
   }
 }

@@ -1,4 +1,6 @@
 import type { ModelNodes } from './clocks.ts';
+import { NOT_THE_WIRE } from './events/link.ts';
+import { LINK_SETTINGS, type LinkSettingsText } from './link-settings.ts';
 import type { LocatedDocument } from './located.ts';
 import type { LabFile } from './schema.ts';
 import type { NodeKind } from './topology-schema.ts';
@@ -40,18 +42,20 @@ interface End {
 
 /**
  * Checks the links of a file: every end is there and free, joins what belongs to it, and nothing is left out. Without
- * links everything is joined as it must be. Answers them with the wire's latency, if one is set. Throws UsageError.
+ * links everything is joined as it must be. Answers them with the wire's latency and what is done to its frames from the
+ * start, if those are set. Throws UsageError.
  */
 export function checkLinks(
   given: LabFile['system']['links'],
   nodes: ModelNodes,
   queues: number,
   located: LocatedDocument,
-): { links: Link[]; wireLatencyNs?: string } {
+): { links: Link[]; wireLatencyNs?: string; wireSettings?: LinkSettingsText } {
   const needed = neededLinks(nodes);
   if (given === undefined) return { links: needed };
   const taken = new Set<string>();
   let wireLatencyNs: string | undefined;
+  let wireSettings: LinkSettingsText | undefined;
   const links = given.map((item, i): Link => {
     const path = ['system', 'links', i];
     const [a, b] = (Array.isArray(item) ? item : item.endpoints).map((text) =>
@@ -85,6 +89,12 @@ export function checkLinks(
       }
       wireLatencyNs = latency;
     }
+    for (const key of LINK_SETTINGS) {
+      const value = Array.isArray(item) ? undefined : item[key];
+      if (value === undefined) continue;
+      if (a.port !== 'wire') throw located.fault([...path, key], NOT_THE_WIRE);
+      wireSettings = { ...wireSettings, [key]: value };
+    }
     return [a.text, b.text];
   });
   for (const [a, b] of needed) {
@@ -96,7 +106,11 @@ export function checkLinks(
       throw located.fault(['system', 'links'], `${missing} is joined to nothing; add [${missing}, ${far}]`);
     }
   }
-  return wireLatencyNs === undefined ? { links } : { links, wireLatencyNs };
+  return {
+    links,
+    ...(wireLatencyNs === undefined ? {} : { wireLatencyNs }),
+    ...(wireSettings === undefined ? {} : { wireSettings }),
+  };
 }
 
 /** Everything that belongs together. */

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { describeIssue } from '../scenario/describe-issue.ts';
 import { type CompareOptionsInput, UsageError } from '../scenario/options.ts';
 import { durationNs } from './duration.ts';
+import { initialSettings } from './events/link.ts';
 import { resolveEvents } from './events/resolve-events.ts';
 import { parseLocated } from './located.ts';
 import { PLACES } from './places.ts';
@@ -122,12 +123,13 @@ function plainValue(document: Document, origin: string): unknown {
   }
 }
 
-function optionsOf(file: LabFile, { services }: Topology): CompareOptionsInput {
+function optionsOf(file: LabFile, { services, wireSettings }: Topology): CompareOptionsInput {
   const options: Record<string, unknown> = {};
   for (const [option, place] of Object.entries(PLACES)) {
     const value = place.reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], file);
     if (value !== undefined) options[option] = value;
   }
+  if (wireSettings !== undefined) options.events = [initialSettings(wireSettings), ...(file.events ?? [])];
   // YAML makes a number of a plain size
   options.size = String(options.size);
   // the command knows two placements; what goes beyond is in the topology

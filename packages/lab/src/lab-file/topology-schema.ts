@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { compareOptionsSchema } from '../scenario/options.ts';
 import { duration } from './duration.ts';
+import { linkSettingsShape } from './link-settings.ts';
 import { part } from './part.ts';
 import { REAL_ONLY_KINDS, type RealKind, realSettings, settingNames } from './real-schema.ts';
 
@@ -74,6 +75,7 @@ const link = z
         latency: duration
           .optional()
           .meta({ description: 'One way; of the wire only, others have that of the cost profile.' }),
+        ...linkSettingsShape,
       }),
     ],
     { error: 'must be two ends, as in [guest0:vq, backend0:vq]' },

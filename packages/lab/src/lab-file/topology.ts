@@ -2,6 +2,7 @@ import type { Role } from '@vhostlab/contracts';
 import { STATION } from '../services/parts.ts';
 import { type ModelNodes, modelNodes } from './clocks.ts';
 import { durationNs } from './duration.ts';
+import type { LinkSettingsText } from './link-settings.ts';
 import { checkLinks, type Link } from './links.ts';
 import type { LocatedDocument } from './located.ts';
 import type { LabFile } from './schema.ts';
@@ -31,6 +32,8 @@ export interface Topology {
   services: Readonly<Record<Role, Placement> & { [STATION]?: Placement }>;
   /** One way, in nanoseconds; undefined as in the cost profile. */
   wireLatencyNs?: number;
+  /** What the wire does to its frames from the start of traffic; undefined: nothing. */
+  wireSettings?: LinkSettingsText;
 }
 
 /** Nodes of a file that names none: one guest, or two where the workload wants them. */
@@ -72,7 +75,12 @@ export function resolveTopology(file: LabFile, located: LocatedDocument): Topolo
   Object.assign(system.nic, settings.get(named('nic')[0]));
   const placements = placementsOf(file, given, located);
   const station = Object.hasOwn(given, STATION) ? undefined : placements.get(STATION);
-  const { links, wireLatencyNs } = checkLinks(system.links, given, system.guests.queues, located);
+  const { links, wireLatencyNs, wireSettings } = checkLinks(
+    system.links,
+    given,
+    system.guests.queues,
+    located,
+  );
   return {
     nodes: [
       ...NODE_KINDS.flatMap((kind) =>
@@ -93,6 +101,7 @@ export function resolveTopology(file: LabFile, located: LocatedDocument): Topolo
       ...(station === undefined ? [] : [[STATION, station]]),
     ]) as Topology['services'],
     ...(wireLatencyNs === undefined ? {} : { wireLatencyNs: durationNs(wireLatencyNs) }),
+    ...(wireSettings === undefined ? {} : { wireSettings }),
   };
 }
 

@@ -25,7 +25,7 @@ export class LabRecord {
 
   /** Nodes of the lab as they are wanted and placed now; those that stay where they were keep their state. */
   describe(wanted: WantedLab, placed: readonly Placed[]): void {
-    const { nodes, links } = wanted.description.topology;
+    const { nodes, links, wireLatencyNs } = wanted.description.topology;
     const before = new Map(this.state.nodes.map((node) => [node.name, node]));
     this.state.nodes = nodes.map(({ name, kind }): NodeState => {
       const place = placed.find(({ roles }) => roles.includes(kind));
@@ -43,6 +43,11 @@ export class LabRecord {
       };
     });
     this.state.links = [...links];
+    delete this.state.wire_latency_ns;
+    if (wireLatencyNs !== undefined) this.state.wire_latency_ns = wireLatencyNs;
+    delete this.state.run_events;
+    const { events } = wanted.description.options;
+    if (events !== undefined && events.length > 0) this.state.run_events = events;
     this.state.file = wanted.file;
     this.save();
   }

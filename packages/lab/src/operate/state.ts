@@ -1,6 +1,7 @@
 import type { EventOutcome } from '../compare/event-outcomes.ts';
 import type { Measured } from '../compare/measured.ts';
 import type { Result } from '../compare/result.ts';
+import type { LabFileEvent } from '../lab-file/events/lab-event.ts';
 import type { LabDescription } from '../lab-file/read.ts';
 import type { NodeKind } from '../lab-file/topology-schema.ts';
 import type { Part, STATION } from '../services/parts.ts';
@@ -66,6 +67,10 @@ export interface LabState {
   ready_after_ms?: number;
   nodes: NodeState[];
   links: (readonly [string, string])[];
+  /** Latency of the wire, one way; absent: that of the cost profile. */
+  wire_latency_ns?: number;
+  /** What happens to the runs: of the file, and of commands since; absent when nothing does. */
+  run_events?: LabFileEvent[];
   runs: RunState[];
   /** Folder of the last run. */
   run_folder?: string;

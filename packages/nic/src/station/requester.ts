@@ -11,19 +11,31 @@ export class Requester {
   readonly #wire: WireSender;
   readonly #sink: Sink;
   readonly #turnaroundPs: Ps;
+  readonly #patiencePs: Ps;
   readonly #offered: { value: number };
   readonly #buffer: number;
   readonly #meta: FrameMeta = emptyFrameMeta();
   #bornPs: Ps = 0;
   #waiting = false;
 
-  /** `turnaroundPs`: from an answer to the next request; at least the wire's window. */
-  constructor(context: CoreContext, source: FrameSource, wire: WireSender, sink: Sink, turnaroundPs: Ps) {
+  /**
+   * `turnaroundPs`: from an answer to the next request; at least the wire's window. `patiencePs`: after so long without an
+   * answer the next request goes out; an answer that still comes is counted as `drop.unexpected`.
+   */
+  constructor(
+    context: CoreContext,
+    source: FrameSource,
+    wire: WireSender,
+    sink: Sink,
+    turnaroundPs: Ps,
+    patiencePs: Ps,
+  ) {
     this.#context = context;
     this.#source = source;
     this.#wire = wire;
     this.#sink = sink;
     this.#turnaroundPs = turnaroundPs;
+    this.#patiencePs = patiencePs;
     this.#offered = context.counter('frames.offered');
     this.#buffer = context.arena.alloc(FRAME_BYTES);
   }
@@ -31,6 +43,18 @@ export class Requester {
   /** Sends the first request at `atPs`. */
   start(atPs: Ps): void {
     this.#request(atPs);
+  }
+
+  /** Moment at which the present request is given up; Infinity when there is none. */
+  get deadlinePs(): Ps {
+    return this.#waiting ? this.#bornPs + this.#patiencePs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Gives the present request up if its time is over at `nowPs`, and sends the next. */
+  giveUp(nowPs: Ps): void {
+    if (this.deadlinePs > nowPs) return;
+    this.#waiting = false;
+    this.#request(nowPs + this.#turnaroundPs);
   }
 
   /** Takes a frame that arrived at `atPs`. */

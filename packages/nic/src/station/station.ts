@@ -15,8 +15,11 @@ import {
   LEARNING_GAP_PS,
   LEARNING_PACKET,
   learningFrames,
+  type NumberedEvent,
   type TrafficSpec,
 } from '@vhostlab/workload';
+import { checkedLength } from '../link/frame-check.ts';
+import { impairmentsOf } from '../link/impairments.ts';
 import { arrivalPs, WireSender } from '../wire.ts';
 import { Requester } from './requester.ts';
 import { Sink } from './sink.ts';
@@ -34,6 +37,8 @@ export interface StationConfig {
   traffic: TrafficSpec;
   /** traffic of kind pcap: the capture in base64. */
   capture?: string;
+  /** What is done to the wire; absent: nothing. */
+  link?: NumberedEvent<'link'>[];
 }
 
 const PS_PER_NS = 1000;
@@ -66,22 +71,28 @@ class Receiver implements Task {
         this.#requester.start(this.#startPs);
       }
     }
+    this.#requester?.giveUp(this.#context.now());
     const link = this.#link;
     const { u8 } = this.#context.arena;
     let frames = 0;
     let bytes = 0;
     while (frames < budget && link.receive()) {
-      const { offset, length, meta } = link;
+      const { offset, meta } = link;
+      const length = checkedLength(u8, link);
       const at = arrivalPs(link);
-      if (this.#requester !== undefined) this.#requester.answer(offset, length, meta.packet, at);
+      if (length < 0) this.#context.counter('drop.crc').value++;
+      else if (this.#requester !== undefined) this.#requester.answer(offset, length, meta.packet, at);
       else if (this.#sink !== undefined) this.#sink.take(u8, offset, length, meta.packet, meta.bornPs, at);
       else this.#context.counter('drop.station-not-receiving').value++;
       link.release();
       frames++;
-      bytes += length;
+      bytes += link.length;
     }
     if (frames > 0) this.#context.meter.book(this.#rxOp, frames, bytes, 0);
-    return frames === budget ? DONE : IDLE;
+    if (frames === budget) return DONE;
+    const deadlinePs = this.#requester?.deadlinePs ?? Number.POSITIVE_INFINITY;
+    if (deadlinePs < Number.POSITIVE_INFINITY) this.#context.wakeAt(deadlinePs);
+    return IDLE;
   }
 }
 
@@ -126,7 +137,12 @@ export const stationModule: CoreModule = {
   create(context: CoreContext, config: StationConfig): void {
     const windowPs = Math.round(context.constant('nic.batchWindowNs') * PS_PER_NS);
     const startPs = Math.round(context.constant('run.trafficStartNs') * PS_PER_NS);
-    const wire = new WireSender(context.link('wire'), config.rateGbps, windowPs);
+    const wire = new WireSender(
+      context.link('wire'),
+      config.rateGbps,
+      windowPs,
+      impairmentsOf(context, config.link),
+    );
     const source = config.sends || config.transacts ? sourceOf(config) : undefined;
     const sink = config.receives || config.transacts ? new Sink(context, config.queues) : undefined;
     const learnPs = Math.round(context.constant('run.learningNs') * PS_PER_NS);
@@ -137,13 +153,30 @@ export const stationModule: CoreModule = {
     let requester: Requester | undefined;
     if (config.transacts && source !== undefined && sink !== undefined) {
       const turnaroundPs = Math.round(context.constant('station.turnaroundNs') * PS_PER_NS);
-      requester = new Requester(context, source, wire, sink, Math.max(windowPs, turnaroundPs));
+      requester = new Requester(
+        context,
+        source,
+        wire,
+        sink,
+        Math.max(windowPs, turnaroundPs),
+        patiencePs(config),
+      );
     } else if (source !== undefined) {
       context.addTask(new StationSource(context, source, wire, startPs));
     }
     context.addTask(new Receiver(context, sink, requester, startPs));
   },
 };
+
+/** A request waits this long for its answer on a link that may lose it, and as long again as the link may hold both. */
+const PATIENCE_PS: Ps = 100_000_000_000;
+
+/** How long a request waits for its answer; for ever on a link that loses nothing. */
+function patiencePs({ link = [] }: StationConfig): Ps {
+  if (link.length === 0) return Number.POSITIVE_INFINITY;
+  const held = Math.max(...link.map(({ delayPs = 0, jitterPs = 0 }) => delayPs + jitterPs));
+  return PATIENCE_PS + 2 * held;
+}
 
 function sourceOf(config: StationConfig): FrameSource {
   const capture = captureOf(config);

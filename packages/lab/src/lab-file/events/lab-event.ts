@@ -43,12 +43,15 @@ export function resolveEvent(event: LabFileEvent, scope: EventScope): LabFileEve
   return { ...event, [name]: kind.resolve(value, { ...scope, fault }) } as LabFileEvent;
 }
 
-/** What a scenario is told of the events of a lab file: ordered by their moments, those of one moment as written. */
+/** Events in the order of their moments, those of one moment as written. */
+export function sortedByMoment(events: readonly LabFileEvent[]): LabFileEvent[] {
+  return [...events].sort((x, y) => durationPs(x.at) - durationPs(y.at));
+}
+
+/** What a scenario is told of the events of a lab file, in the order of their moments. */
 export function scenarioEvents(events: readonly LabFileEvent[]): ScenarioEvent[] {
-  return events
-    .map((event) => {
-      const { kind, value } = kindOf(event);
-      return kind.scenario(value, durationPs(event.at));
-    })
-    .sort((x, y) => x.atPs - y.atPs);
+  return sortedByMoment(events).map((event) => {
+    const { kind, value } = kindOf(event);
+    return kind.scenario(value, durationPs(event.at));
+  });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LINK_SETTINGS, linkSettingsOf, linkSettingsShape } from '../link-settings.ts';
+import { LINK_SETTINGS, type LinkSettingsText, linkSettingsOf, linkSettingsShape } from '../link-settings.ts';
 import { part } from '../part.ts';
 import type { EventScope, LabEventKind } from './event-kind.ts';
 
@@ -45,6 +45,14 @@ function wireEnd(end: string, scope: EventScope): string {
     throw scope.fault(['endpoints'], `${end}: ${NOT_THE_WIRE}`);
   }
   return `${scope.usualName(node)}:wire`;
+}
+
+/** What a link is set to from the beginning: an event at the start of traffic. */
+export function initialSettings(settings: LinkSettingsText): {
+  at: string;
+  link: { endpoints: [string, string] } & LinkSettingsText;
+} {
+  return { at: '0ns', link: { endpoints: ['nic0:wire', 'station:wire'], ...settings } };
 }
 
 /** Why other links take no settings. */

@@ -9,14 +9,14 @@ export function resolveEvents(
   located: LocatedDocument,
 ): LabFileEvent[] {
   const kinds = new Map(nodes.map(({ name, kind }) => [name, kind]));
-  const names = [...kinds.keys(), 'station'];
+  const names = [...new Set([...kinds.keys(), 'station'])];
   return events.map((event, i) =>
     resolveEvent(event, {
       nodes: names,
       kindOf: (node) => (node === 'station' ? 'station' : kinds.get(node)),
       usualName: (node) => {
         const kind = kinds.get(node);
-        if (kind === undefined) return node;
+        if (kind === undefined || node === 'station') return node;
         const alike = nodes.filter((other) => other.kind === kind);
         return `${kind}${alike.findIndex(({ name }) => name === node)}`;
       },
