@@ -1,6 +1,7 @@
 import { type ComponentDefinition, type ConfigFault, commonV1 } from '@vhostlab/contracts';
 import type { CoreModule } from '@vhostlab/engine';
-import type { ScenarioConfig } from '@vhostlab/workload';
+import { backendInstances, type ScenarioConfig } from '@vhostlab/workload';
+import { joinPlans, planOfInstance } from './instance-plan.ts';
 import { optionFaults } from './options.ts';
 import { type PluginCapability, type PluginDefinition, schemaJson } from './plugin.ts';
 import { scenarioSchema } from './scenario-schema.ts';
@@ -70,7 +71,12 @@ export function backendHost(plugins: readonly PluginDefinition[]): BackendHost {
       ),
     check,
     configSchemaJson: schemaJson(scenarioSchema),
-    plan: (config) => named(nameOf(config)).plan(config),
+    plan: (config) =>
+      joinPlans(
+        backendInstances(config).map((instance) =>
+          planOfInstance(named(nameOf(instance.config)).plan(instance.config), instance),
+        ),
+      ),
   };
   return { definition, modules };
 }

@@ -13,7 +13,7 @@ export {
 } from '@vhostlab/engine';
 export { PacketPool } from '@vhostlab/memory';
 export type { BackendName, GuestRegion, Offloads, ScenarioConfig } from '@vhostlab/workload';
-export { guestMemoryRegions, PAGE_SIZES } from '@vhostlab/workload';
+export { changesBackend, guestMemoryRegions, migrationOf, PAGE_SIZES } from '@vhostlab/workload';
 export { z } from 'zod';
 export { type BackendHost, backendHost } from './backend-definition.ts';
 export { answerProblem } from './burst/answer-problem.ts';
@@ -60,6 +60,7 @@ export {
 export { type Forwarder, type ForwarderFactory, polledCore } from './polled/polled-core.ts';
 export { polledPairs } from './polled/polled-pairs.ts';
 export { addGuestEnds, addPolledCore, planPolledCores, vhostCoreConfig } from './polled/polled-plan.ts';
+export { QuietWatch } from './quiet.ts';
 export { polledSchema, scenarioSchema } from './scenario-schema.ts';
 export { TlbCharges } from './tlb-charges.ts';
 export { type RingTotals, VhostControl, type VhostEvents } from './vhost-control.ts';

@@ -10,8 +10,13 @@ import {
   SplitDevice,
   violationName,
 } from '@vhostlab/virtqueue';
+import { METHOD_QUIESCE } from '@vhostlab/workload';
 import { DirtyMarks } from './dirty-marks.ts';
+import { RingLog, type RingLogging } from './ring-log.ts';
 import { EINVAL, EOPNOTSUPP } from './vhost-messages.ts';
+
+/** Log of 4 GiB of guest memory: what an arena can hold. */
+const MAX_KEPT_LOG_BYTES = 131_072;
 
 type Reply = MessageInitShape<typeof vhostV1.VhostReplySchema>;
 type Handler = (request: vhostV1.VhostRequest['request']) => Reply | undefined;
@@ -26,6 +31,8 @@ export interface VhostEvents {
   enabled(index: number, on: boolean): void;
   /** What went through ring `index` so far. */
   totals(index: number): RingTotals;
+  /** Calls `done` when nothing is under way any more; absent: nothing ever is. */
+  quiesce?(done: () => void): void;
 }
 
 /** What went through one ring of a pair. */
@@ -65,11 +72,14 @@ export class VhostControl {
   readonly #queues: (DeviceQueue | undefined)[] = [undefined, undefined];
   readonly #stage: number;
   readonly #protocolFeatures: bigint | undefined;
-  /** Guest addresses of what each ring's device side writes. */
-  readonly #usedAreas: { gpa: number; bytes: number; isLogged: boolean }[] = [
-    { gpa: 0, bytes: 0, isLogged: true },
-    { gpa: 0, bytes: 0, isLogged: true },
+  /** What each ring's device side writes of the ring, and whether that is logged. */
+  readonly #logging: RingLogging[] = [
+    { areas: [], isOn: true },
+    { areas: [], isOn: true },
   ];
+  /** Place of a log that is kept here; -1 before there was one. */
+  #keptLog = -1;
+  #keptBytes = 0;
   #table: vhostV1.MemoryRegion[] = [];
   #marks: DirtyMarks | undefined;
   #status = 0;
@@ -84,21 +94,25 @@ export class VhostControl {
     this.space = new AddressSpace(context.arena);
     this.#user = new AddressSpace(context.arena);
     this.#stage = context.stage('setup');
-    context.control(options.control).onRequest((_method, body, reply) => {
+    context.control(options.control).onRequest((method, body, reply) => {
+      if (method === METHOD_QUIESCE) {
+        const done = () => reply(0, new Uint8Array(0));
+        if (this.#events.quiesce === undefined) done();
+        else this.#events.quiesce(done);
+        return;
+      }
       const answer = this.#serve(body);
       reply(answer.error ?? 0, toBinary(vhostV1.VhostReplySchema, create(vhostV1.VhostReplySchema, answer)));
     });
   }
 
-  /** Where writes to guest memory are logged; undefined while logging is off. */
+  /**
+   * Where writes to guest buffers are logged; undefined while they are not. Writes to rings are logged by the rings. A log
+   * that is kept here needs VHOST_F_LOG_ALL, which the session of a real front end looks at itself.
+   */
   get dirty(): DirtyMarks | undefined {
-    return this.#marks;
-  }
-
-  /** Logs that ring `index` is about to publish used entries. */
-  markUsed(index: number): void {
-    const { gpa, bytes, isLogged } = this.#usedAreas[index];
-    if (isLogged) this.#marks?.mark(gpa, bytes);
+    const marks = this.#marks;
+    return marks?.isKept === true && !this.features.has('LOG_ALL') ? undefined : marks;
   }
 
   /** Virtio status as the VMM last set it (vdpa). */
@@ -152,7 +166,6 @@ export class VhostControl {
       if (request.case !== 'getVringBase') return undefined;
       const queue = this.#queues[request.value.index & 1];
       // what was taken is given back before the ring stands still
-      this.markUsed(request.value.index & 1);
       queue?.publishUsed();
       const base = queue?.saveBase() ?? 0;
       this.#stop(request.value.index & 1);
@@ -165,11 +178,15 @@ export class VhostControl {
     },
     setVringLog: (request) => {
       if (request.case !== 'setVringLog') return undefined;
-      const area = this.#usedAreas[request.value.index & 1];
-      area.isLogged = request.value.enable;
-      area.gpa = Number(request.value.guestAddr);
+      const logging = this.#logging[request.value.index & 1];
+      logging.isOn = request.value.enable;
+      if (logging.areas.length > 0) logging.areas[0].gpa = Number(request.value.guestAddr);
       return undefined;
     },
+    takeLog: () =>
+      this.#marks?.isKept === true
+        ? { answer: { case: 'log', value: this.#marks.take() } }
+        : { error: EINVAL, reason: 'no dirty log is kept here; send SetLog without a window' },
     getVringState: (request) =>
       request.case === 'getVringState'
         ? { answer: { case: 'vringState', value: this.#state(request.value.index) } }
@@ -258,15 +275,27 @@ export class VhostControl {
     };
     const { arena } = this.#context;
     const Device = packed ? PackedDevice : SplitDevice;
-    const queue = new Device(arena, this.#end.publisher, this.space, place);
+    const logging = this.#logging[index];
+    const queue = new Device(
+      arena,
+      new RingLog(this.#end.publisher, logging, () => this.#marks),
+      this.space,
+      place,
+    );
     if (!queue.restoreBase(ring.base))
       return { error: EINVAL, reason: `base ${ring.base} lies outside of ring ${ring.index}` };
     this.#queues[index] = queue;
-    // a packed ring's used entries lie among its descriptors
-    const [used, bytes] = packed
-      ? [ring.descriptorAddr, areas.desc.bytes]
-      : [ring.deviceAddr, areas.device.bytes];
-    this.#usedAreas[index] = { gpa: this.#gpaOf(used), bytes, isLogged: true };
+    const area = (offset: number, address: bigint, bytes: number) => ({
+      offset,
+      gpa: this.#gpaOf(address),
+      bytes,
+    });
+    const deviceArea = area(places[2], ring.deviceAddr, areas.device.bytes);
+    // a packed ring's used entries lie among its descriptors, and its event words apart
+    logging.areas = packed
+      ? [area(places[0], ring.descriptorAddr, areas.desc.bytes), deviceArea]
+      : [deviceArea];
+    logging.isOn = true;
     this.#events.ring(index, queue);
     return undefined;
   }
@@ -299,12 +328,30 @@ export class VhostControl {
       return undefined;
     }
     const { arena } = this.#context;
-    const at = this.#context.window(this.#window) + Number(log.windowOffset);
     const bytes = Number(log.sizeBytes);
+    if (log.window === '') return this.#keepLog(bytes);
+    const at = this.#context.window(this.#window) + Number(log.windowOffset);
     if (log.window !== this.#window || bytes === 0 || at + bytes > arena.sizeBytes) {
       return { error: EINVAL, reason: `the log does not lie in window ${this.#window}` };
     }
     this.#marks = new DirtyMarks(arena, this.#end.publisher, at, bytes);
+    return undefined;
+  }
+
+  #keepLog(bytes: number): Reply | undefined {
+    if (bytes === 0 || bytes > MAX_KEPT_LOG_BYTES) {
+      return {
+        error: EINVAL,
+        reason: `a log of ${bytes} bytes cannot be kept; 1 to ${MAX_KEPT_LOG_BYTES} can`,
+      };
+    }
+    const { arena } = this.#context;
+    if (bytes > this.#keptBytes) {
+      this.#keptLog = arena.alloc(bytes);
+      this.#keptBytes = bytes;
+    }
+    this.#marks = new DirtyMarks(arena, undefined, this.#keptLog, bytes);
+    this.#marks.take();
     return undefined;
   }
 

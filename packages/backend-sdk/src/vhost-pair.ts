@@ -5,6 +5,7 @@ import { ChainBatch, type DeviceQueue } from '@vhostlab/virtqueue';
 import { FrameHeaders } from './frame-headers.ts';
 import { PairBooks } from './pair-books.ts';
 import { TlbCharges } from './tlb-charges.ts';
+import { TxAdmission } from './tx-admission.ts';
 import { type RingTotals, VhostControl } from './vhost-control.ts';
 
 /** Notification vectors of a queue pair's channel, both ways: receive and transmit queue of the guest. */
@@ -58,11 +59,16 @@ export class VhostPair {
   /** The receive ring as it was started; `rx` is undefined while it is disabled. */
   #rxQueue: DeviceQueue | undefined;
   #rxEnabled = true;
-  #txEnabled = true;
+  readonly #admission: TxAdmission;
   /** By ring: of the guest's receive queue, of its transmit queue. */
   readonly #totals: readonly [RingTotals, RingTotals] = [emptyTotals(), emptyTotals()];
   /** Called after rings or memory changed. */
   onChange: () => void = () => undefined;
+  /**
+   * The VMM is about to give the pair to another back end: calls `done` once nothing that came in before is under way here,
+   * towards the guest or away from it. A core that keeps no frames between two runs answers at once.
+   */
+  onQuiesce: (done: () => void) => void = (done) => done();
 
   constructor(context: CoreContext, options: VhostPairOptions) {
     const { guest, pair } = options;
@@ -81,9 +87,11 @@ export class VhostPair {
         memory: () => this.onChange(),
         enabled: (index, on) => this.#enable(index, on),
         totals: (index) => this.#totals[index],
+        quiesce: (done) => this.onQuiesce(done),
       },
     });
     this.#books = new PairBooks(context);
+    this.#admission = new TxAdmission(this.#headers, this.#books);
   }
 
   /**
@@ -109,7 +117,7 @@ export class VhostPair {
     for (let c = 0; c < chains; c++) {
       const slot = batch.slot[c];
       const frameBytes = batch.readableBytes[c] - headerBytes;
-      const index = this.#admit(batch, c, frameBytes, pool);
+      const index = this.#admission.admit(batch, c, frameBytes, pool);
       if (index < 0) continue;
       const offset = pool.offset[index];
       const single = batch.segmentCount[c] === 1;
@@ -308,14 +316,12 @@ export class VhostPair {
     const op = this.#packed ? this.#books.usedPacked : this.#books.used;
     let published = false;
     if (this.#rxUnpublished > 0 && this.rx !== undefined) {
-      this.control.markUsed(0);
       this.rx.publishUsed();
       meter.charge(op, this.#rxUnpublished, 0);
       this.#callsDue |= 1 << VECTOR_RX;
       published = true;
     }
     if (this.#txUnpublished > 0 && this.tx !== undefined) {
-      this.control.markUsed(1);
       this.tx.publishUsed();
       meter.charge(op, this.#txUnpublished, 0);
       this.#callsDue |= 1 << VECTOR_TX;
@@ -352,35 +358,6 @@ export class VhostPair {
     this.end.notify(vector);
   }
 
-  /** Index of a pool buffer for chain `c`, its metadata filled; -1 when the frame cannot be taken (counted). */
-  #admit(batch: ChainBatch, c: number, frameBytes: number, pool: PacketPool): number {
-    if (batch.status[c] !== 0) {
-      this.#books.dropStatus(batch.status[c]);
-      return -1;
-    }
-    if (!this.#txEnabled) {
-      this.#books.drop('ring-disabled');
-      return -1;
-    }
-    if (frameBytes <= 0) {
-      this.#books.drop('too-short');
-      return -1;
-    }
-    if (frameBytes > pool.bufferBytes - pool.headroomBytes) {
-      this.#books.dropLong.value++;
-      return -1;
-    }
-    const fault = this.#headers.read(batch, c, frameBytes);
-    if (fault !== '') {
-      this.#books.drop(fault, this.#headers.wireFrames(frameBytes));
-      return -1;
-    }
-    const index = pool.alloc();
-    if (index < 0) this.#books.dropPool.value += this.#headers.wireFrames(frameBytes);
-    else this.#headers.store(pool, index);
-    return index;
-  }
-
   #ring(index: number, queue: DeviceQueue | undefined): void {
     const { features } = this.control;
     this.#packed = features.has('RING_PACKED');
@@ -404,7 +381,7 @@ export class VhostPair {
       this.#rxEnabled = on;
       this.rx = on ? this.#rxQueue : undefined;
     } else {
-      this.#txEnabled = on;
+      this.#admission.enabled = on;
     }
     this.onChange();
   }

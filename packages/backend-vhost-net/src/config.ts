@@ -10,6 +10,8 @@ export interface HostCoreConfig {
   nicRing: number;
   buffers: number;
   bufferBytes: number;
+  /** The guest may leave this back end: worker and softirq core have a channel for that. */
+  drains?: boolean;
 }
 
 /** What a vhost worker is given: plain data. */

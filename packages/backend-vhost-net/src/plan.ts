@@ -1,6 +1,8 @@
 import {
+  changesBackend,
   frameBufferBytes,
   hasGsoFrames,
+  migrationOf,
   offeredFeatures,
   PAGE_SIZES,
   type ScenarioConfig,
@@ -64,6 +66,7 @@ function hostEnds(core: string, wire: boolean): EndPlan[] {
 export function planVhostNet(config: ScenarioConfig): ComponentPlan {
   const plan: ComponentPlan = { cores: [], windows: [], ends: [] };
   const wire = config.workload !== 'v2v';
+  const drains = wire && changesBackend(config);
   const bufferBytes = frameBufferBytes(config);
   const roomBytes = (bufferBytes + 63) & ~63;
   const tap = {
@@ -106,6 +109,7 @@ export function planVhostNet(config: ScenarioConfig): ComponentPlan {
         worker(config, guest, pair, host(core, SEND_BUFFERS, bufferBytes)),
       );
       plan.ends.push(...vhostEnds(core, guest, pair));
+      if (drains) plan.ends.push(drainEnd('a', guest, pair, core, 'drain'));
       if (wire) plan.ends.push({ ...tap, channel: `tap.${guest}.${pair}`, side: 'b', core, end: 'tap' });
       for (let peer = 0; peer < config.guests; peer++) {
         if (peer === guest) continue;
@@ -119,18 +123,21 @@ export function planVhostNet(config: ScenarioConfig): ComponentPlan {
       ...host(core, RECEIVE_BUFFERS, wireBufferBytes(config)),
       pair,
       guests: config.guests,
+      ...(drains ? { drains } : {}),
     };
     addCore(core, 'vhost-net/softirq', 'softirq.wakeup', own);
     for (let guest = 0; guest < config.guests; guest++) {
       const channel = `tap.${guest}.${pair}`;
       plan.ends.push({ ...tap, channel, side: 'a', core, end: channel });
+      if (drains) plan.ends.push(drainEnd('b', guest, pair, core, `drain.${guest}`));
     }
   }
   return plan;
 }
 
 function worker(config: ScenarioConfig, guest: number, pair: number, host: HostCoreConfig): WorkerConfig {
-  const { low, high } = offeredFeatures(config.offloads, { packed: false, inOrder: false, indirect: true });
+  const all = offeredFeatures(config.offloads, { packed: false, inOrder: false, indirect: true });
+  const { low, high } = migrationOf(config) === undefined ? all : all.with('LOG_ALL');
   return {
     ...host,
     guest,
@@ -139,7 +146,13 @@ function worker(config: ScenarioConfig, guest: number, pair: number, host: HostC
     offered: { low, high },
     pageBytes: PAGE_SIZES[config.pages],
     wire: config.workload !== 'v2v',
+    ...(changesBackend(config) && config.workload !== 'v2v' ? { drains: true } : {}),
   };
+}
+
+/** The worker asks the softirq core of its pair whether anything is still on its way to it. */
+function drainEnd(side: 'a' | 'b', guest: number, pair: number, core: string, end: string): EndPlan {
+  return { channel: `drain.${guest}.${pair}`, kind: 'control', side, core, end, latency: 'syscall' };
 }
 
 function vhostEnds(core: string, guest: number, pair: number): EndPlan[] {

@@ -63,6 +63,11 @@ export class Receive {
     this.#state = 'work';
   }
 
+  /** True when no frame waits here or in its taps. */
+  get isQuiet(): boolean {
+    return this.#count === 0 && this.#state === 'work' && this.#links.every((link) => link.ready() === 0);
+  }
+
   step(): TaskResult {
     switch (this.#state) {
       case 'waiting':

@@ -1,3 +1,4 @@
+import { QuietWatch } from '@vhostlab/backend-sdk';
 import { DatapathHost, NIC_VECTOR_RX, NicPort } from '@vhostlab/datapath';
 import {
   BARRIER,
@@ -27,6 +28,8 @@ class Softirq implements Task {
   readonly #opPoll: number;
   readonly #stagePoll: number;
   #state: 'idle' | 'poll' | 'recheck' = 'idle';
+  /** Looks at the ring without having been interrupted. */
+  #looks = false;
 
   constructor(context: CoreContext, config: SoftirqConfig) {
     this.#context = context;
@@ -52,6 +55,23 @@ class Softirq implements Task {
     this.#budget = Math.min(64, context.constant('napi.budget'));
     this.#opPoll = context.op('softirq.poll');
     this.#stagePoll = context.stage('softirq.poll');
+    if (config.drains === true) this.#serveDrain(config.guests);
+  }
+
+  /** Answers workers when nothing is on its way to their taps; interrupts may be late, so it looks at the ring first. */
+  #serveDrain(guests: number): void {
+    const quiet = new QuietWatch(
+      this.#context,
+      () => this.#state === 'idle' && this.#datapath.waiting === 0,
+      () => {
+        if (this.#state === 'idle') this.#looks = true;
+      },
+    );
+    for (let guest = 0; guest < guests; guest++) {
+      this.#context
+        .control(`drain.${guest}`)
+        .onRequest((_method, _body, reply) => quiet.ask(() => reply(0, new Uint8Array(0))));
+    }
   }
 
   run(): TaskResult {
@@ -60,7 +80,8 @@ class Softirq implements Task {
     const answered = this.#datapath.waiting > 0 && this.#datapath.answers() > 0;
     if (answered) this.#outputs.flush();
     if (this.#state === 'idle') {
-      if (!interrupted) return answered ? DONE : IDLE;
+      if (!interrupted && !this.#looks) return answered ? DONE : IDLE;
+      this.#looks = false;
       nic.interrupts(false);
       this.#state = 'poll';
     }

@@ -1,6 +1,14 @@
-import { VECTOR_RX, VECTOR_TX, VhostPair } from '@vhostlab/backend-sdk';
+import { QuietWatch, VECTOR_RX, VECTOR_TX, VhostPair } from '@vhostlab/backend-sdk';
 import { DatapathHost, NicPort } from '@vhostlab/datapath';
-import { type CoreContext, type CoreModule, DONE, IDLE, type Task, type TaskResult } from '@vhostlab/engine';
+import {
+  type CoreContext,
+  type CoreModule,
+  DONE,
+  IDLE,
+  type Procedure,
+  type Task,
+  type TaskResult,
+} from '@vhostlab/engine';
 import { PacketPool } from '@vhostlab/memory';
 import { FeatureSet } from '@vhostlab/virtio-net';
 import { FIRST_GUEST_PORT, type WorkerConfig } from './config.ts';
@@ -60,6 +68,18 @@ class Worker implements Task {
       this.#transmit.restart();
       this.#receive.restart();
     };
+    if (config.drains === true) this.#serveQuiesce(context);
+  }
+
+  /** What the softirq core has under way comes here first, then it goes to the guest; what the guest sent goes to the NIC. */
+  #serveQuiesce(context: CoreContext): void {
+    const quiet = new QuietWatch(context, () => this.#receive.isQuiet && this.#datapath.waiting === 0);
+    const softirq = context.control('drain');
+    function* ask(done: () => void): Procedure {
+      yield softirq.request(1, new Uint8Array(0));
+      quiet.ask(done);
+    }
+    this.#pair.onQuiesce = (done) => context.spawn('host.drain', ask(done));
   }
 
   run(): TaskResult {

@@ -1,4 +1,10 @@
-import { FIRST_GUEST_PORT, polledPairs, type VhostCoreConfig, type VhostPair } from '@vhostlab/backend-sdk';
+import {
+  FIRST_GUEST_PORT,
+  polledPairs,
+  QuietWatch,
+  type VhostCoreConfig,
+  type VhostPair,
+} from '@vhostlab/backend-sdk';
 import { StagePort } from '@vhostlab/datapath';
 import {
   BARRIER,
@@ -7,6 +13,7 @@ import {
   type Counter,
   DONE,
   IDLE,
+  type Procedure,
   type Task,
   type TaskResult,
 } from '@vhostlab/engine';
@@ -14,6 +21,12 @@ import { PacketPool } from '@vhostlab/memory';
 
 const BURST_LIMIT = 64;
 const HEADROOM_BYTES = 128;
+
+/** What the vhost core of a pipeline is given: plain data. */
+export interface LcoreConfig extends VhostCoreConfig {
+  /** The guest may leave this back end: there is a channel to the switching core for that. */
+  drains?: boolean;
+}
 
 /**
  * The vhost core of a pipeline: it moves frames between virtqueues and the ring to the core that switches them.
@@ -24,8 +37,10 @@ class Lcore {
   readonly pool: PacketPool;
   readonly stage: StagePort;
   readonly burst: number;
+  /** The ring had nothing at the last look, which was after the last question whether the core is quiet. */
+  stageIsEmpty = false;
 
-  constructor(context: CoreContext, config: VhostCoreConfig) {
+  constructor(context: CoreContext, config: LcoreConfig) {
     this.pairs = polledPairs(context, config);
     this.pool = new PacketPool(context.arena.within(context.window(config.window), config.windowBytes), {
       buffers: config.buffers,
@@ -34,6 +49,24 @@ class Lcore {
     });
     this.stage = new StagePort(context, 'stage', this.pool);
     this.burst = context.constant('pmd.burst');
+    if (config.drains === true) this.#serveQuiesce(context);
+  }
+
+  /** What the switching core has under way comes through the ring before this core is quiet. */
+  #serveQuiesce(context: CoreContext): void {
+    const quiet = new QuietWatch(
+      context,
+      () => this.stageIsEmpty,
+      () => {
+        this.stageIsEmpty = false;
+      },
+    );
+    const other = context.control('drain');
+    function* ask(done: () => void): Procedure {
+      yield other.request(1, new Uint8Array(0));
+      quiet.ask(done);
+    }
+    for (const pair of this.pairs) pair.onQuiesce = (done) => context.spawn('host.drain', ask(done));
   }
 }
 
@@ -105,6 +138,7 @@ class EnqueueTask implements Task {
       return DONE;
     }
     const count = stage.receive(this.#frames, burst);
+    this.#lcore.stageIsEmpty = count === 0;
     if (count === 0) {
       this.#context.meter.charge(this.#opEmpty, 1, 0);
       return IDLE;
@@ -124,7 +158,7 @@ class EnqueueTask implements Task {
 
 /** Core module `vhost-user/lcore`. */
 export const lcoreModule: CoreModule = {
-  create(context: CoreContext, config: VhostCoreConfig): void {
+  create(context: CoreContext, config: LcoreConfig): void {
     const lcore = new Lcore(context, config);
     context.addTask(new EnqueueTask(context, lcore));
     for (let guest = 0; guest < config.guests; guest++)

@@ -1,13 +1,14 @@
 import {
   addGuestEnds,
   addPolledCore,
+  changesBackend,
   frameBufferBytes,
   type ScenarioConfig,
-  type VhostCoreConfig,
   vhostCoreConfig,
 } from '@vhostlab/backend-sdk';
 import { nicPortWindowBytes, stageRing } from '@vhostlab/datapath';
 import type { ComponentPlan } from '@vhostlab/engine';
+import type { LcoreConfig } from './lcore.ts';
 
 /** Buffers of a core that only passes frames on: two bursts are under way at most. */
 const STAGE_BUFFERS = 256;
@@ -31,8 +32,9 @@ function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): st
   const window = `pool.${core}`;
   const bufferBytes = frameBufferBytes(config);
   const windowBytes = nicPortWindowBytes(0, STAGE_BUFFERS, bufferBytes);
-  const own: VhostCoreConfig = {
+  const own: LcoreConfig = {
     ...vhostCoreConfig(config, pair, window),
+    ...(changesBackend(config) ? { drains: true } : {}),
     windowBytes,
     buffers: STAGE_BUFFERS,
     bufferBytes,
@@ -55,5 +57,9 @@ function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): st
     latency: 'ring',
     ...stageRing(bufferBytes),
   });
+  if (changesBackend(config)) {
+    const drain = { channel: `drain.${pair}`, core, end: 'drain' };
+    plan.ends.push({ ...drain, kind: 'control', side: 'a', latency: 'syscall' });
+  }
   return core;
 }

@@ -74,6 +74,8 @@ export interface MemoryEnd {
   setTag(queue: number, slot: number, packet: number, bornPs: Ps): void;
   tagPacket(queue: number, slot: number): number;
   tagBornPs(queue: number, slot: number): Ps;
+  /** Takes over the side band of another end of this core, which led to the same rings: as it was seen, and as it was sent. */
+  carryTags(from: MemoryEnd): void;
 }
 
 /** A byte-addressed register file. */
@@ -149,7 +151,10 @@ export interface CoreContext {
   stage(name: string): number;
   /** A constant of the cost profile, by name; throws when the profile lacks it. */
   constant(name: string): number;
-  /** Arena offset of this process's view of a memory window (a guest's memory, a host buffer area). */
+  /**
+   * Arena offset of this process's view of a memory window (a guest's memory, a host buffer area). A core of an instance
+   * (`name@1`) sees the windows of its instance (`id@1`) under their plain names.
+   */
   window(id: string): number;
   memory(endName: string): MemoryEnd;
   link(endName: string): LinkEnd;
@@ -221,6 +226,11 @@ export interface ChannelPlan {
   latencyPs: { ab: Ps; ba: Ps };
   /** memory: the window whose words travel on it. */
   window?: string;
+  /**
+   * memory: the window in which the device (b) sees them, when it has a memory of its own: a replica that only what travels
+   * on this channel fills, in one process as in several.
+   */
+  deviceWindow?: string;
   /** memory: sizes of its queues, for the side band. */
   queueSizes?: number[];
   /** link: places and bytes of the receiver's buffer. */
@@ -238,6 +248,8 @@ export interface RunPlan {
   sampling: { stride: number };
   /** Costs, busy time and counters count from this moment (start of traffic); before it is set-up. */
   accountFromPs: Ps;
+  /** Cores keep a timeline of their runs, in spans of so much time; absent: they do not. */
+  timelineSpanPs?: Ps;
   /** `memory` channels inside one process: true keeps a replica per service, fed by publications only. */
   copyMode: boolean;
   /** Every channel end notes what it sends (stages `tap.*` of the event log): walks only, it makes long logs. */

@@ -49,7 +49,7 @@ export interface ComponentPlan {
 export function assemble(
   components: readonly ComponentPlan[],
   latencyPs: (latency: LatencyClass, direction: 'ab' | 'ba') => Ps,
-  run: Pick<RunPlan, 'seed' | 'sampling' | 'accountFromPs' | 'copyMode' | 'taps'>,
+  run: Pick<RunPlan, 'seed' | 'sampling' | 'accountFromPs' | 'copyMode' | 'taps' | 'timelineSpanPs'>,
 ): RunPlan {
   const byId = <T extends { id: string }>(x: T, y: T) => (x.id < y.id ? -1 : x.id > y.id ? 1 : 0);
   const cores = components.flatMap((component) => component.cores).sort(byId);
@@ -76,6 +76,7 @@ export function assemble(
       throw new Error(`channel ${id}: ends disagree (${a.kind} ${a.latency}, ${b.kind} ${b.latency})`);
     }
     const window = a.window ?? b.window;
+    const hasOwn = b.window !== undefined && b.window !== window;
     const queueSizes = a.queueSizes ?? b.queueSizes;
     const capacity = a.capacity ?? b.capacity;
     const bufferBytes = a.bufferBytes ?? b.bufferBytes;
@@ -86,6 +87,7 @@ export function assemble(
       b: { core: b.core, end: b.end },
       latencyPs: { ab: latencyPs(a.latency, 'ab'), ba: latencyPs(a.latency, 'ba') },
       ...(window === undefined ? {} : { window }),
+      ...(hasOwn ? { deviceWindow: b.window } : {}),
       ...(queueSizes === undefined ? {} : { queueSizes }),
       ...(capacity === undefined ? {} : { capacity }),
       ...(bufferBytes === undefined ? {} : { bufferBytes }),

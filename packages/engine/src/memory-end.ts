@@ -134,6 +134,18 @@ export class VirtualMemoryEnd implements MemoryEnd, Publisher {
     return this.#tagsIn.bornPs[queue][slot];
   }
 
+  carryTags(from: MemoryEnd): void {
+    if (!(from instanceof VirtualMemoryEnd)) throw new Error('tags are carried between ends in virtual time');
+    const { packet, bornPs } = from.#tagsOut;
+    for (let queue = 0; queue < packet.length; queue++) {
+      this.#tagsIn.packet[queue].set(from.#tagsIn.packet[queue]);
+      this.#tagsIn.bornPs[queue].set(from.#tagsIn.bornPs[queue]);
+      for (let slot = 0; slot < packet[queue].length; slot++) {
+        if (packet[queue][slot] >= 0) this.setTag(queue, slot, packet[queue][slot], bornPs[queue][slot]);
+      }
+    }
+  }
+
   /** Applies everything that is visible at `nowPs`; true when something other than words arrived. */
   sync(nowPs: Ps): boolean {
     const box = this.in;

@@ -102,4 +102,6 @@ export const OPS: readonly OpDefinition[] = [
   ...define('wire.rx', 'none', 'wire.rx'),
   ...define('vdpa.relay', 'exit', 'vdpa.doorbell_relay'),
   ...define('vdpa.irqfd', 'none', 'vdpa.irqfd'),
+  ...define('vdpa.shadow', 'none', 'vdpa.shadow_wakeup', 'vdpa.shadow_relay', 'vdpa.shadow_call'),
+  ...define('migration.send', 'none', 'migration.send'),
 ];

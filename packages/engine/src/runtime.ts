@@ -76,7 +76,8 @@ export class VirtualRuntime {
           log: this.log,
           seed: plan.seed,
           stride: plan.sampling.stride,
-          window: (id) => this.#window(id, corePlan.service),
+          ...(plan.timelineSpanPs === undefined ? {} : { timelineSpanPs: plan.timelineSpanPs }),
+          window: (id) => this.#window(this.#ofInstance(id, corePlan.id), corePlan.service),
           sooner: (atPs) => {
             if (atPs < this.#soonerPs) this.#soonerPs = atPs;
           },
@@ -180,6 +181,14 @@ export class VirtualRuntime {
     return at;
   }
 
+  /** The window that a core means by `id`: that of its instance, where there is one. */
+  #ofInstance(id: string, core: string): string {
+    const at = core.indexOf('@');
+    if (at < 0) return id;
+    const own = id + core.slice(at);
+    return this.#options.plan.windows.some((window) => window.id === own) ? own : id;
+  }
+
   #window(id: string, service: string): number {
     const plan = this.#options.plan.windows.find((window) => window.id === id);
     if (plan === undefined) throw new Error(`no memory window named ${id}`);
@@ -231,16 +240,22 @@ export class VirtualRuntime {
     const replicas =
       a === undefined ||
       b === undefined ||
+      plan.deviceWindow !== undefined ||
       (this.#options.plan.copyMode && a.plan.service !== b.plan.service);
     const tagsAB = new TagTable(plan.queueSizes ?? []);
     const tagsBA = new TagTable(plan.queueSizes ?? []);
     // with replicas each end keeps its own table, fed by what travels
     const tagsABAtB = replicas ? new TagTable(plan.queueSizes ?? []) : tagsAB;
     const tagsBAAtA = replicas ? new TagTable(plan.queueSizes ?? []) : tagsBA;
-    const make = (core: VirtualCore, out: Mailbox, inbox: Mailbox, tagsOut: TagTable, tagsIn: TagTable) =>
+    const make = (
+      core: VirtualCore,
+      window: string | undefined,
+      [out, inbox]: [Mailbox, Mailbox],
+      [tagsOut, tagsIn]: [TagTable, TagTable],
+    ) =>
       new VirtualMemoryEnd({
         arena: this.#options.arena,
-        base: plan.window === undefined ? 0 : this.#window(plan.window, core.plan.service),
+        base: window === undefined ? 0 : this.#window(window, core.plan.service),
         clock: core as CoreClock,
         out,
         in: inbox,
@@ -249,8 +264,11 @@ export class VirtualRuntime {
         tagsIn,
         ...tap(core),
       });
-    a?.attachMemory(plan.a.end, make(a, forward, back, tagsAB, tagsBAAtA));
-    b?.attachMemory(plan.b.end, make(b, back, forward, tagsBA, tagsABAtB));
+    a?.attachMemory(plan.a.end, make(a, plan.window, [forward, back], [tagsAB, tagsBAAtA]));
+    b?.attachMemory(
+      plan.b.end,
+      make(b, plan.deviceWindow ?? plan.window, [back, forward], [tagsBA, tagsABAtB]),
+    );
   }
 
   #frames(plan: ChannelPlan, latencyPs: Ps): FrameQueue {

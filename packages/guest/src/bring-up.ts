@@ -19,10 +19,18 @@ import type { VcpuConfig } from './core-config.ts';
 import { driverWants } from './features.ts';
 import type { PairStart } from './guest-port.ts';
 import { accessRegisters, type RegisterPath } from './register-path.ts';
+import { deviceOffset } from './ring-place.ts';
 
 /** Outcome of bringing the device up: what every vCPU needs, or why there is none. */
 export type BringUpResult =
-  | { ok: true; features: FeatureSet; dropped: readonly string[]; pairs: PairStart[] }
+  | {
+      ok: true;
+      features: FeatureSet;
+      dropped: readonly string[];
+      pairs: PairStart[];
+      /** Register offset of device_status. */
+      status: number;
+    }
   | { ok: false; failure: string; detail: string };
 
 /** Tries, 100 microseconds apart, that a device and its back end get to appear. */
@@ -41,7 +49,6 @@ export function* bringUp(
   base: number,
 ): Procedure<BringUpResult> {
   const { context } = path;
-  yield context.delay(context.constant('guest.bootNs') * 1000);
   let result: InitResult = { ok: false, failure: 'no-device', detail: '' };
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     result = yield* accessRegisters(path, initVirtioPci(initOptions(config, layout)));
@@ -65,7 +72,13 @@ export function* bringUp(
     }
   }
   const dropped = value.dropped.map(({ name, reason, missing }) => `${name}: ${reason} ${missing}`.trimEnd());
-  return { ok: true, features: value.features, dropped, pairs };
+  return {
+    ok: true,
+    features: value.features,
+    dropped,
+    pairs,
+    status: value.layout.common + COMMON_CONFIG.device_status,
+  };
 }
 
 function initOptions(config: VcpuConfig, layout: GuestLayout) {
@@ -91,7 +104,7 @@ function initOptions(config: VcpuConfig, layout: GuestLayout) {
         size,
         descriptorArea: at + ring.desc.offset,
         driverArea: at + ring.driver.offset,
-        deviceArea: at + ring.device.offset,
+        deviceArea: at + deviceOffset(ring, pair?.deviceAlign),
         vector: interrupts && pair !== undefined ? queue + 1 : NO_VECTOR,
       };
     },

@@ -1,4 +1,12 @@
-import type { GuestLayout, GuestRole, PacketFault, PairLayout, ScenarioConfig } from '@vhostlab/workload';
+import type {
+  GuestLayout,
+  GuestRole,
+  NumberedEvent,
+  PacketFault,
+  PairLayout,
+  ScenarioConfig,
+} from '@vhostlab/workload';
+import type { VmmMigration } from './migrate/migration-config.ts';
 
 /** How the notification of a queue leaves the guest: ioeventfd after an exit, a mapped page, or as vDPA has it. */
 export type DoorbellKind = 'ioeventfd' | 'mapped' | 'vdpa';
@@ -19,12 +27,33 @@ export interface VcpuConfig {
   /** Register accesses trap to the VMM; false: they go to a PCI function. */
   emulated: boolean;
   doorbell: DoorbellKind;
+  /** Scenarios in which the back end changes: the notification's way by instance. `doorbell` is that of the first one. */
+  routes?: DoorbellKind[];
+  /** Scenarios in which the guest migrates: the instance on the other host, and the guest's memory there and its size. */
+  arrival?: { instance: number; window: string; memoryBytes: number };
   faults: PacketFault[];
   /** Sources of kind pcap. */
   capture?: string;
   /** vCPU 0, which brings the device up. */
   boot?: { layout: GuestLayout };
 }
+
+/** A back end of an emulated device, as its VMM reaches it. */
+export interface VmmInstance {
+  backend: 'vhost-net' | 'vhost-user' | 'vdpa';
+  /** Control ends to it: one per queue pair, one for all of them with vDPA. */
+  ends: string[];
+  /** Window in which its device sees guest memory. */
+  window: string;
+}
+
+/** A change of the back end at its moment. */
+export type VmmSwap = NumberedEvent<'swap'> & {
+  /** Instance that the device goes to. */
+  instance: number;
+  /** Tests of what holds: steps that are left out. */
+  skips?: ('drain' | 'bases')[];
+};
 
 /** Configuration of a `guest/vmm` core: plain data. */
 export interface VmmConfig {
@@ -34,4 +63,8 @@ export interface VmmConfig {
   ringSize: number;
   window: string;
   layout: GuestLayout;
+  /** The first one is `backend`; more than one when the back end changes. */
+  instances: VmmInstance[];
+  swaps: VmmSwap[];
+  migration?: VmmMigration;
 }

@@ -59,7 +59,6 @@ export class FrameFeeder {
   /** Frames that the source gave so far: numbers its packets. */
   #index = 0;
   #bornPs: Ps = 0;
-  readonly #wholeSegments: boolean;
 
   constructor(port: GuestPort) {
     const { config, context } = port;
@@ -83,12 +82,12 @@ export class FrameFeeder {
     this.#offered = context.counter('frames.offered');
     this.#offeredBytes = context.counter('bytes.offered');
     this.#segmenter = new Segmenter(context.arena.u8);
-    this.#wholeSegments = port.transmitRules.gsoTypes !== 0;
     this.#has = this.#source.next();
   }
 
   /** Moment from which the next frame may depart. */
   get nextPs(): Ps {
+    if (this.#port.again !== undefined) return 0;
     if (this.#learning.length > 0) return this.#learnPs;
     if (this.#segmenter.index < this.#segmenter.count) return 0;
     return this.#has ? this.#startPs + this.#source.atPs : Number.POSITIVE_INFINITY;
@@ -105,6 +104,10 @@ export class FrameFeeder {
     work.segmentBytes = 0;
     work.checksums = 0;
     work.checksumBytes = 0;
+    if (this.#port.again !== undefined) {
+      work.frames = this.#port.resubmit();
+      return work.frames;
+    }
     this.#port.tx.begin();
     if (this.#learning.length > 0 && now >= this.#learnPs) {
       this.#learn(this.#learning[0], now);
@@ -112,7 +115,9 @@ export class FrameFeeder {
     }
     const { offload } = this.#source;
     while (work.frames < max && this.nextPs <= now) {
-      const cut = offload.gsoType !== GSO_NONE && !this.#wholeSegments;
+      const isWhole =
+        this.#port.transmitRules.gsoTypes !== 0 && this.#segmenter.index === this.#segmenter.count;
+      const cut = offload.gsoType !== GSO_NONE && !isWhole;
       const large = offload.gsoType !== GSO_NONE && !cut;
       const added = cut ? this.#addSegment(now) : this.#addFrame(large, now);
       if (!added) break;

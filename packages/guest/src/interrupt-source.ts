@@ -29,7 +29,6 @@ export class InterruptSource implements Task {
   readonly #opAlloc: number;
   readonly #stageAlloc: number;
   #state = SENDING;
-  #opened = false;
 
   constructor(port: GuestPort) {
     const { context } = port;
@@ -49,8 +48,9 @@ export class InterruptSource implements Task {
   run(): TaskResult {
     const port = this.#port;
     const { tx } = port;
-    if (!this.#opened) {
-      this.#opened = true;
+    if (port.isHalting) return port.settle(() => undefined);
+    if (!port.opened) {
+      this.#state = SENDING;
       port.rx.queue.disableInterrupts();
       tx.queue.disableInterrupts();
       port.open();

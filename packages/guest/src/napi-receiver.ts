@@ -35,7 +35,6 @@ export class NapiReceiver implements Task {
   readonly #stageAlloc: number;
   #polling = true;
   #rechecks = false;
-  #opened = false;
   /** The interrupt that started the current polling has not been recorded for its frames. */
   #injected = false;
 
@@ -67,8 +66,9 @@ export class NapiReceiver implements Task {
   run(): TaskResult {
     const port = this.#port;
     const { rx } = port;
-    if (!this.#opened) {
-      this.#opened = true;
+    if (port.isHalting) return port.settle(() => this.#handle());
+    if (!port.opened) {
+      this.#polling = true;
       port.tx.queue.disableInterrupts();
       rx.queue.disableInterrupts();
       port.open();
@@ -84,7 +84,7 @@ export class NapiReceiver implements Task {
     this.#rechecks = false;
     if (!this.#polling) return IDLE;
     const used = this.#poll();
-    if (used < this.#budget) {
+    if (used < this.#budget && port.again === undefined) {
       this.#polling = false;
       this.#rechecks = true;
       rx.queue.enableInterrupts();
@@ -98,20 +98,34 @@ export class NapiReceiver implements Task {
     const { rx, tx } = port;
     const { meter } = this.#context;
     if (this.#forwarder !== undefined) tx.reclaim(BURST_LIMIT);
-    meter.charge(this.#ops.poll, 1, 0);
-    const used = rx.pop(this.#budget);
-    if (used === 0) return 0;
-    port.tlb.charge();
-    this.#record(this.#stagePoll);
-    this.#deliver();
-    if (this.#forwarder !== undefined) this.#forward(this.#forwarder);
-    else {
-      this.#sink?.take(rx);
-      for (let i = 0; i < rx.count; i++) port.pool.free(rx.buffer[i]);
+    if (port.again !== undefined) {
+      port.resubmit();
+      tx.publish();
     }
+    meter.charge(this.#ops.poll, 1, 0);
+    // what is sent again goes before what comes in now
+    const isFree = port.again === undefined || this.#forwarder === undefined;
+    const used = isFree ? rx.pop(this.#budget) : 0;
+    if (used === 0) return 0;
+    this.#handle();
     rx.refill();
     rx.publish();
     return used;
+  }
+
+  /** Takes the frames of the burst where they go. */
+  #handle(): void {
+    const port = this.#port;
+    const { rx } = port;
+    port.tlb.charge();
+    this.#record(this.#stagePoll);
+    this.#deliver();
+    if (this.#forwarder !== undefined) {
+      this.#forward(this.#forwarder);
+      return;
+    }
+    this.#sink?.take(rx);
+    for (let i = 0; i < rx.count; i++) port.pool.free(rx.buffer[i]);
   }
 
   /** The stack: checksums that the device did not vouch for, then the socket or the bridge. */

@@ -9,7 +9,7 @@ export class PacketFaults {
   length = 0;
   readonly #context: CoreContext;
   readonly #pool: BufferPool;
-  readonly #base: number;
+  #base: number;
   readonly #byPacket = new Map<number, PacketFault[]>();
   readonly #buffers: readonly FaultBuffer[];
   readonly #stage: number;
@@ -29,6 +29,11 @@ export class PacketFaults {
     for (const fault of faults) {
       this.#byPacket.set(fault.packet, [...(this.#byPacket.get(fault.packet) ?? []), fault]);
     }
+  }
+
+  /** Guest address 0 is at arena offset `base` from now on. */
+  moveTo(base: number): void {
+    this.#base = base;
   }
 
   /** True when the packet has a fault that has not been put into a frame yet. */

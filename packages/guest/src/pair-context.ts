@@ -1,5 +1,5 @@
 import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
-import { type FeatureSet, type HeaderRules, receiveRules, transmitRules } from '@vhostlab/virtio-net';
+import { FeatureSet, type HeaderRules, receiveRules, transmitRules } from '@vhostlab/virtio-net';
 import { BufferPool } from './buffer-pool.ts';
 import type { VcpuConfig } from './core-config.ts';
 import { TlbMeter } from './tlb-meter.ts';
@@ -9,24 +9,29 @@ export class PairContext {
   readonly context: CoreContext;
   readonly config: VcpuConfig;
   readonly vq: MemoryEnd;
-  readonly features: FeatureSet;
-  readonly packed: boolean;
+  features = FeatureSet.EMPTY;
+  packed = false;
   /** Arena offset of guest address 0. */
-  readonly base: number;
+  base: number;
   readonly pool: BufferPool;
   readonly tlb: TlbMeter;
-  readonly receiveRules: HeaderRules;
-  readonly transmitRules: HeaderRules;
+  receiveRules: HeaderRules = receiveRules(FeatureSet.EMPTY);
+  transmitRules: HeaderRules = transmitRules(FeatureSet.EMPTY);
 
-  constructor(context: CoreContext, config: VcpuConfig, features: FeatureSet) {
+  constructor(context: CoreContext, config: VcpuConfig, vq: MemoryEnd, features: FeatureSet) {
     this.context = context;
     this.config = config;
-    this.vq = context.memory('vq');
-    this.features = features;
-    this.packed = features.has('RING_PACKED');
+    this.vq = vq;
     this.base = context.window(config.window);
     this.pool = new BufferPool(config.pair);
     this.tlb = new TlbMeter(context, config.scenario.pages);
+    this.negotiated(features);
+  }
+
+  /** Takes over what a negotiation brought. */
+  protected negotiated(features: FeatureSet): void {
+    this.features = features;
+    this.packed = features.has('RING_PACKED');
     this.receiveRules = receiveRules(features);
     this.transmitRules = transmitRules(features);
   }

@@ -16,7 +16,6 @@ export class PollSource implements Task {
   readonly #opEmpty: number;
   readonly #charges: FeederCharges;
   readonly #stageAlloc: number;
-  #opened = false;
 
   constructor(port: GuestPort) {
     this.#port = port;
@@ -32,8 +31,8 @@ export class PollSource implements Task {
   run(): TaskResult {
     const port = this.#port;
     const context = this.#context;
-    if (!this.#opened) {
-      this.#opened = true;
+    if (port.isHalting) return port.settle(() => undefined);
+    if (!port.opened) {
       silence(port);
       port.open();
       return BARRIER;
@@ -70,7 +69,6 @@ export class PollReceiver implements Task {
   readonly #opChecksum: number;
   readonly #stagePoll: number;
   readonly #stageDeliver: number;
-  #opened = false;
 
   constructor(port: GuestPort, role: 'sink' | 'forward' | 'respond') {
     const { context } = port;
@@ -91,8 +89,8 @@ export class PollReceiver implements Task {
   run(): TaskResult {
     const port = this.#port;
     const { meter } = this.#context;
-    if (!this.#opened) {
-      this.#opened = true;
+    if (port.isHalting) return port.settle(() => this.#handle());
+    if (!port.opened) {
       silence(port);
       port.open();
       return BARRIER;
@@ -100,11 +98,29 @@ export class PollReceiver implements Task {
     port.checkKicks();
     const { rx, tx } = port;
     const reclaimed = this.#forwarder === undefined ? 0 : tx.reclaim(BURST_LIMIT);
-    const used = rx.pop(this.#burst);
+    if (port.again !== undefined && port.resubmit() > 0) {
+      tx.publish();
+      return BARRIER;
+    }
+    // what is sent again goes before what comes in now
+    const isFree = port.again === undefined || this.#forwarder === undefined;
+    const used = isFree ? rx.pop(this.#burst) : 0;
     if (used === 0) {
       meter.charge(this.#opEmpty, 1, 0);
       return reclaimed > 0 ? DONE : IDLE;
     }
+    this.#handle();
+    meter.charge(this.#opAlloc, used, 0);
+    rx.refill();
+    rx.publish();
+    return BARRIER;
+  }
+
+  /** Takes the frames of the burst where they go. */
+  #handle(): void {
+    const port = this.#port;
+    const { rx, tx } = port;
+    const { meter } = this.#context;
     port.tlb.charge();
     this.#record(this.#stagePoll);
     if (this.#forwarder !== undefined) {
@@ -118,10 +134,6 @@ export class PollReceiver implements Task {
       this.#sink?.take(rx);
       for (let i = 0; i < rx.count; i++) port.pool.free(rx.buffer[i]);
     }
-    meter.charge(this.#opAlloc, used, 0);
-    rx.refill();
-    rx.publish();
-    return BARRIER;
   }
 
   /** One event of every sampled frame of the burst. */

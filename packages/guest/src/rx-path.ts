@@ -35,7 +35,6 @@ export class RxPath {
   readonly #pair: PairContext;
   readonly #context: CoreContext;
   readonly #pool: BufferPool;
-  readonly #base: number;
   readonly #used = new UsedBatch(BURST_LIMIT);
   readonly #fields: HeaderFields = { ...NO_OFFLOAD };
   readonly #mergeable: boolean;
@@ -58,7 +57,6 @@ export class RxPath {
     this.#pair = pair;
     this.#context = pair.context;
     this.#pool = pair.pool;
-    this.#base = pair.base;
     this.#mergeable = pair.features.has('MRG_RXBUF');
     this.#bufferBytes = HEADER_BYTES + pair.config.pair.small.stride - FRAME_OFFSET;
     this.#opPop = pair.context.op(pair.packed ? 'guest.vring_pop_packed' : 'guest.vring_pop');
@@ -90,7 +88,7 @@ export class RxPath {
       }
       const bytes = length[i] - HEADER_BYTES;
       const packet = vq.tagPacket(0, slot[i]);
-      const header = this.#base + gpa[buffer] - HEADER_BYTES;
+      const header = this.#pair.base + gpa[buffer] - HEADER_BYTES;
       if (this.#mergeable && bytes > 0 && readNumBuffers(u8, header) !== 1) {
         this.#begin(buffer, bytes, readNumBuffers(u8, header), packet, vq.tagBornPs(0, slot[i]));
       } else if (bytes < ETHERNET_BYTES || (u8[header] | u8[header + 1]) !== 0) {
@@ -137,7 +135,7 @@ export class RxPath {
       this.#pool.free(buffer);
       return;
     }
-    readHeader(this.#context.arena.u8, this.#base + this.#pool.gpa[buffer] - HEADER_BYTES, this.#fields);
+    readHeader(this.#context.arena.u8, this.#pair.base + this.#pool.gpa[buffer] - HEADER_BYTES, this.#fields);
     const fault = checkHeader(this.#fields, bytes, this.#pair.receiveRules);
     if (fault !== HEADER_OK) {
       this.#drop(buffer, `guest-rx-${HEADER_FAULTS[fault]}`);

@@ -2,6 +2,7 @@ import type { CoreContext } from '@vhostlab/engine';
 import { type DriverQueue, SegmentList, UsedBatch, violationName } from '@vhostlab/virtqueue';
 import { SEGMENT_BYTES, TABLE_ENTRIES } from '@vhostlab/workload';
 import type { BufferPool } from './buffer-pool.ts';
+import type { UnsentFrame } from './instances/unsent-frame.ts';
 import { PacketFaults } from './packet-faults.ts';
 import type { PairContext } from './pair-context.ts';
 import { BURST_LIMIT, HEADER_BYTES } from './rx-path.ts';
@@ -16,7 +17,6 @@ export class TxPath {
   readonly #pair: PairContext;
   readonly #context: CoreContext;
   readonly #pool: BufferPool;
-  readonly #base: number;
   readonly #used = new UsedBatch(BURST_LIMIT);
   readonly #segments = new SegmentList(TABLE_ENTRIES);
   readonly #indirect: boolean;
@@ -27,6 +27,9 @@ export class TxPath {
   readonly #stageReclaim: number;
   #added = 0;
   #broken = false;
+  /** By buffer, where the device may be reset: bytes and birth of a frame in the queue. */
+  readonly #lengths: Uint32Array | undefined;
+  readonly #born: Float64Array | undefined;
 
   constructor(pair: PairContext, queue: DriverQueue) {
     this.queue = queue;
@@ -34,16 +37,24 @@ export class TxPath {
     this.#pair = pair;
     this.#context = pair.context;
     this.#pool = pair.pool;
-    this.#base = pair.base;
     this.#indirect = pair.features.has('INDIRECT_DESC');
     const { faults, pair: layout } = pair.config;
     if (faults.length > 0) {
       this.#faults = new PacketFaults(pair.context, pair.pool, layout.faultBuffers, faults, pair.base);
     }
+    if (pair.config.routes !== undefined) {
+      this.#lengths = new Uint32Array(pair.pool.gpa.length);
+      this.#born = new Float64Array(pair.pool.gpa.length);
+    }
     this.#opAdd = pair.context.op(pair.packed ? 'guest.vring_add_packed' : 'guest.vring_add');
     this.#opReclaim = pair.context.op('guest.tx_reclaim');
     this.#stageAdd = pair.context.stage('guest.vring_add');
     this.#stageReclaim = pair.context.stage('guest.tx_reclaim');
+  }
+
+  /** The pair's memory is elsewhere from now on. */
+  moved(): void {
+    this.#faults?.moveTo(this.#pair.base);
   }
 
   /** True once the device has broken the ring: nothing goes out any more. */
@@ -75,7 +86,7 @@ export class TxPath {
     if (place < this.#pool.firstLarge && this.#pool.next[place] < 0) {
       slot = this.queue.addOne(header, HEADER_BYTES + bytes, false, place);
       if (slot < 0) return false;
-      vq.publisher.cover(this.#base + header, HEADER_BYTES + bytes);
+      vq.publisher.cover(this.#pair.base + header, HEADER_BYTES + bytes);
     } else {
       slot = this.#addSegments(place, bytes);
       if (slot < 0) return false;
@@ -83,6 +94,10 @@ export class TxPath {
     this.#pair.tlb.tlb.touch(gpa);
     vq.setTag(1, slot, packet, bornPs);
     this.#pool.packet[place] = packet;
+    if (this.#lengths !== undefined && this.#born !== undefined) {
+      this.#lengths[place] = bytes;
+      this.#born[place] = bornPs;
+    }
     if (this.#context.recorder.sampled(packet)) this.sampled.add(packet, gpa, bytes);
     this.#added++;
     return true;
@@ -96,7 +111,7 @@ export class TxPath {
     segments.clear();
     if (next[buffer] < 0) {
       const end = gpa[buffer] + length;
-      publisher.cover(this.#base + gpa[buffer] - HEADER_BYTES, HEADER_BYTES + length);
+      publisher.cover(this.#pair.base + gpa[buffer] - HEADER_BYTES, HEADER_BYTES + length);
       for (let at = gpa[buffer] - HEADER_BYTES; at < end; ) {
         const stop = Math.min(end, Math.floor(at / SEGMENT_BYTES + 1) * SEGMENT_BYTES);
         segments.push(at, stop - at, false);
@@ -109,7 +124,7 @@ export class TxPath {
         const size = i === buffer ? part + HEADER_BYTES : part;
         if (segments.count === TABLE_ENTRIES) return -1;
         segments.push(gpa[i] - HEADER_BYTES, size, false);
-        publisher.cover(this.#base + gpa[i] - HEADER_BYTES, size);
+        publisher.cover(this.#pair.base + gpa[i] - HEADER_BYTES, size);
         left -= part;
       }
     }
@@ -154,6 +169,16 @@ export class TxPath {
       pool.free(buffer);
     }
     return taken;
+  }
+
+  /** Frames that the device has not used, oldest first; they are the caller's, and the queue is to be reset. */
+  takeBack(): UnsentFrame[] {
+    return this.queue.outstanding().map(({ token }) => ({
+      buffer: token,
+      length: this.#lengths?.[token] ?? 0,
+      packet: this.#pool.packet[token],
+      bornPs: this.#born?.[token] ?? 0,
+    }));
   }
 
   #break(): void {

@@ -1,5 +1,5 @@
 import { vhostV1 } from '@vhostlab/contracts';
-import type { ControlEnd, CoreContext, Procedure } from '@vhostlab/engine';
+import type { ControlEnd, CoreContext, Procedure, Ps } from '@vhostlab/engine';
 import {
   FeatureSet,
   type PciQueue,
@@ -8,7 +8,8 @@ import {
   STATUS_DRIVER_OK,
   STATUS_FEATURES_OK,
 } from '@vhostlab/virtio-net';
-import type { VmmConfig } from './core-config.ts';
+import { METHOD_QUIESCE } from '@vhostlab/workload';
+import type { VmmConfig, VmmInstance } from './core-config.ts';
 import { backendShare } from './features.ts';
 import { EOPNOTSUPP, type VhostRequestInit, vhostRequest } from './vhost-requests.ts';
 
@@ -17,12 +18,16 @@ const USER_BASE = 0x7f00_0000_0000;
 const USER_STRIDE = 0x100_0000_0000;
 /** A packed ring that nobody has used: slot 0, wrap counter 1, available and used. */
 const FRESH_PACKED_BASE = 0x8000_8000;
+/** How often the VMM looks whether a back end is quiet. */
+const QUIESCE_LOOK_PS = 1_000_000;
 const READ_WRITE = vhostV1.Access.READ_WRITE;
 
 /** What of the virtio-pci device the set-up needs. */
 export interface DeviceState {
   features: FeatureSet;
   queues: readonly PciQueue[];
+  /** Where the rings stand, by queue, when another device ran them before; absent: nobody did. */
+  bases?: readonly number[];
 }
 
 /** A VMM's side of vhost: the requests that it makes of the back end, in QEMU's order. */
@@ -31,14 +36,16 @@ export class VhostSetup {
   refused = 0;
   readonly #context: CoreContext;
   readonly #config: VmmConfig;
+  readonly #instance: VmmInstance;
   readonly #ends: ControlEnd[];
   readonly #stage: number;
+  #owned = false;
 
-  constructor(context: CoreContext, config: VmmConfig) {
+  constructor(context: CoreContext, config: VmmConfig, instance: VmmInstance) {
     this.#context = context;
     this.#config = config;
-    const ends = config.backend === 'vdpa' ? 1 : config.queues;
-    this.#ends = Array.from({ length: ends }, (_, q) => context.control(`vhost${q}`));
+    this.#instance = instance;
+    this.#ends = instance.ends.map((end) => context.control(end));
     for (const end of this.#ends)
       end.onRequest((_method, _body, reply) => reply(EOPNOTSUPP, new Uint8Array(0)));
     this.#stage = context.stage('setup');
@@ -48,15 +55,17 @@ export class VhostSetup {
   *open(): Procedure<FeatureSet | undefined> {
     let offers: FeatureSet | undefined;
     for (let q = 0; q < this.#ends.length; q++) {
-      if (!(yield* this.#ask(q, 'SET_OWNER', { case: 'setOwner', value: {} }))) return undefined;
+      if (!this.#owned && !(yield* this.#ask(q, 'SET_OWNER', { case: 'setOwner', value: {} })))
+        return undefined;
       const reply = yield* this.#ask(q, 'GET_FEATURES', { case: 'getFeatures', value: {} });
       if (reply?.answer.case !== 'features') return undefined;
       const features = FeatureSet.fromBigInt(reply.answer.value.bits);
       this.#note(`pair ${q}: back end offers ${features}`, features.low, features.high);
-      if (this.#config.backend === 'vhost-user' && features.has('PROTOCOL_FEATURES'))
+      if (this.#instance.backend === 'vhost-user' && features.has('PROTOCOL_FEATURES'))
         yield* this.#protocol(q);
       offers = offers === undefined ? features : offers.and(features);
     }
+    this.#owned = true;
     return offers;
   }
 
@@ -70,7 +79,7 @@ export class VhostSetup {
 
   /** What DRIVER_OK sets off: memory and rings of every pair. False when the back end refused something. */
   *start(device: DeviceState): Procedure<boolean> {
-    return this.#config.backend === 'vdpa' ? yield* this.#startVdpa(device) : yield* this.#startVhost(device);
+    return this.#isVdpa ? yield* this.#startVdpa(device) : yield* this.#startVhost(device);
   }
 
   *#startVhost(device: DeviceState): Procedure<boolean> {
@@ -109,7 +118,7 @@ export class VhostSetup {
 
   /** A reset of the device: every ring stops. */
   *stop(): Procedure {
-    if (this.#config.backend === 'vdpa') {
+    if (this.#isVdpa) {
       yield* this.#setStatus(0);
       return;
     }
@@ -118,6 +127,62 @@ export class VhostSetup {
         yield* this.#ask(q, `GET_VRING_BASE ${index}`, { case: 'getVringBase', value: { index } });
       }
     }
+  }
+
+  /**
+   * Takes the rings away from the back end and answers where they stand, by queue; what was completed is published before.
+   * vDPA: the device is suspended for that, then reset, and its mappings are removed. Undefined when something was refused.
+   */
+  *detach(queues: number): Procedure<number[] | undefined> {
+    if (this.#isVdpa && !(yield* this.#ask(0, 'SUSPEND', { case: 'suspend', value: {} }))) return undefined;
+    const bases: number[] = [];
+    for (let index = 0; index < queues; index++) {
+      const q = this.#isVdpa ? 0 : index >>> 1;
+      const reply = yield* this.#ask(q, `GET_VRING_BASE ${index}`, {
+        case: 'getVringBase',
+        value: { index },
+      });
+      if (reply?.answer.case !== 'vringBase') return undefined;
+      bases.push(reply.answer.value.base);
+    }
+    return bases;
+  }
+
+  /** After `detach`: a vDPA device is reset and forgets the guest's memory, so that it can be set up again. */
+  *release(): Procedure {
+    if (!this.#isVdpa) return;
+    yield* this.#setStatus(0);
+    for (const { guestPhysAddr, sizeBytes } of this.#regions()) {
+      const value = { iova: guestPhysAddr, sizeBytes };
+      yield* this.#ask(0, 'DMA_UNMAP', { case: 'dmaUnmap', value });
+    }
+  }
+
+  /** Frames that went through each ring so far. */
+  *frames(queues: number): Procedure<number[]> {
+    const frames: number[] = [];
+    for (let index = 0; index < queues; index++) {
+      const q = this.#isVdpa ? 0 : index >>> 1;
+      const reply = yield* this.#ask(q, `GET_VRING_STATE ${index}`, {
+        case: 'getVringState',
+        value: { index },
+      });
+      frames.push(reply?.answer.case === 'vringState' ? Number(reply.answer.value.frames) : 0);
+    }
+    return frames;
+  }
+
+  /** Waits until the host's cores have nothing under way for the guest; vDPA has none. False after `limitPs`. */
+  *quiesce(limitPs: Ps): Procedure<boolean> {
+    if (this.#isVdpa) return true;
+    for (const end of this.#ends) {
+      const asked = end.request(METHOD_QUIESCE, new Uint8Array(0));
+      while (!asked.done) {
+        if (this.#context.now() >= limitPs) return false;
+        yield this.#context.delay(this.#context.now() + QUIESCE_LOOK_PS);
+      }
+    }
+    return true;
   }
 
   *#setFeatures(q: number, features: FeatureSet): Procedure<boolean> {
@@ -139,7 +204,7 @@ export class VhostSetup {
   *#ring(q: number, device: DeviceState, index: number): Procedure<boolean> {
     const queue = device.queues[index];
     if (!queue.enabled) return true;
-    const offset = this.#config.backend === 'vdpa' ? 0 : this.#userBase();
+    const offset = this.#isVdpa ? 0 : this.#userBase();
     const vector = index & 1;
     const value = {
       index,
@@ -147,7 +212,8 @@ export class VhostSetup {
       descriptorAddr: BigInt(offset + queue.descriptorArea),
       driverAddr: BigInt(offset + queue.driverArea),
       deviceAddr: BigInt(offset + queue.deviceArea),
-      base: device.features.has('RING_PACKED') ? FRESH_PACKED_BASE : 0,
+      base: device.bases?.[index] ?? (device.features.has('RING_PACKED') ? FRESH_PACKED_BASE : 0),
+      takenOver: device.bases !== undefined,
       kick: true,
       call: queue.vector !== 0xffff,
       kickVector: vector,
@@ -162,7 +228,9 @@ export class VhostSetup {
   }
 
   #regions() {
-    const { layout, window } = this.#config;
+    const { layout } = this.#config;
+    // host cores of an instance know the window of their instance by the plain name
+    const window = this.#isVdpa ? this.#instance.window : this.#config.window;
     return layout.regions.map(({ gpa, bytes }) => ({
       guestPhysAddr: BigInt(gpa),
       sizeBytes: BigInt(bytes),
@@ -171,6 +239,10 @@ export class VhostSetup {
       windowOffset: BigInt(gpa),
       pageBytes: BigInt(layout.pageBytes),
     }));
+  }
+
+  get #isVdpa(): boolean {
+    return this.#instance.backend === 'vdpa';
   }
 
   /** Asks and records; undefined when refused. */

@@ -1,18 +1,34 @@
-import type { CoreContext, CoreModule, Procedure, RegisterTarget } from '@vhostlab/engine';
+import {
+  type CoreContext,
+  type CoreModule,
+  IDLE,
+  type Procedure,
+  type Ps,
+  type RegisterTarget,
+  type TaskResult,
+} from '@vhostlab/engine';
 import {
   COMMON_CONFIG,
   ControlQueue,
-  type FeatureSet,
+  FeatureSet,
   NET_CONFIG,
   NetConfig,
+  type PciQueue,
   STATUS_DRIVER_OK,
   VirtioPciDevice,
 } from '@vhostlab/virtio-net';
-import { CONTROL_SIZE } from '@vhostlab/workload';
+import { CONTROL_SIZE, DueEvents, ROUTE_OPENED } from '@vhostlab/workload';
 import { ControlDevice } from './control-device.ts';
-import type { VmmConfig } from './core-config.ts';
+import type { VmmConfig, VmmSwap } from './core-config.ts';
 import { vmmOffers } from './features.ts';
+import { type SwappedDevice, Swapper } from './instances/swap.ts';
+import { Migrator } from './migrate/migrator.ts';
 import { VhostSetup } from './vhost-setup.ts';
+
+/** Notification of the register channel: the device's configuration or status has changed. */
+export const VECTOR_CONFIG = 1;
+/** How often the VMM looks whether the driver is back. */
+const DRIVER_LOOK_PS = 5_000_000;
 
 /** The VMM's part of an emulated device: registers, control queue, and the requests to the back end. */
 export const vmmModule: CoreModule = {
@@ -20,32 +36,111 @@ export const vmmModule: CoreModule = {
     const vmm = new Vmm(context, config);
     context.memory('pci').onRegister(vmm);
     context.spawn('vmm.open', vmm.open());
+    if (config.swaps.length > 0) serveSwaps(context, config, vmm);
+    if (config.migration !== undefined) {
+      const routes = Array.from({ length: config.queues }, (_, q) => context.control(`route${q}`));
+      new Migrator(context, config, config.migration, vmm.setups, vmm, routes);
+    }
   },
 };
 
-class Vmm implements RegisterTarget {
+/** Carries out the changes of the back end, one after the other, each at its moment or when the one before is done. */
+function serveSwaps(context: CoreContext, config: VmmConfig, vmm: Vmm): void {
+  const routes = Array.from({ length: config.queues }, (_, q) => context.control(`route${q}`));
+  routes.forEach((route, q) => {
+    route.onRequest((method) => {
+      if (method === ROUTE_OPENED) vmm.opened.add(q);
+    });
+  });
+  const swapper = new Swapper(context, config, vmm.setups, vmm, routes);
+  const due = new DueEvents<'swap'>(context, 'swap', config.swaps);
+  let busy = false;
+  context.addTask({
+    name: 'vmm.swap',
+    run: (): TaskResult => {
+      if (busy) return IDLE;
+      const event = due.take(context.now()) as VmmSwap | undefined;
+      if (event === undefined) {
+        if (due.nextPs < Number.POSITIVE_INFINITY) context.wakeAt(due.nextPs);
+        return IDLE;
+      }
+      busy = true;
+      context.spawn(
+        'vmm.swapping',
+        (function* () {
+          yield* swapper.swap(event);
+          busy = false;
+        })(),
+      );
+      return IDLE;
+    },
+  });
+}
+
+class Vmm implements RegisterTarget, SwappedDevice {
+  readonly setups: readonly VhostSetup[];
+  /** Queue pairs that the driver has set up again. */
+  readonly opened = new Set<number>();
+  present = 0;
   readonly #context: CoreContext;
   readonly #config: VmmConfig;
-  readonly #setup: VhostSetup;
   /** Absent until the back end has said what it offers. */
   #device: VirtioPciDevice | undefined;
   #control: ControlDevice | undefined;
   #started = false;
+  /** What the device is to offer after its next reset. */
+  #nextOffers: FeatureSet | undefined;
+  #failed = false;
 
   constructor(context: CoreContext, config: VmmConfig) {
     this.#context = context;
     this.#config = config;
-    this.#setup = new VhostSetup(context, config);
+    this.setups = config.instances.map((instance) => new VhostSetup(context, config, instance));
+  }
+
+  get isRunning(): boolean {
+    return this.#started;
+  }
+
+  get features(): FeatureSet {
+    return this.#device?.features ?? FeatureSet.EMPTY;
+  }
+
+  get queues(): readonly PciQueue[] {
+    return this.#device?.queues ?? [];
   }
 
   *open(): Procedure {
-    const offers = yield* this.#setup.open();
+    const offers = yield* this.setups[0].open();
     if (offers === undefined) this.#context.counter('setup.refused').value++;
-    else this.#create(vmmOffers(offers, this.#config.queues));
+    else this.#create(this.#offersOf(offers));
+  }
+
+  demandReset(offers: FeatureSet): void {
+    this.#nextOffers = this.#offersOf(offers);
+    this.#failed = false;
+    this.opened.clear();
+    // the rings are no back end's: what the driver sets up next starts the present one
+    this.#started = false;
+    this.#device?.needsReset();
+  }
+
+  *waitForDriver(limitPs: Ps): Procedure<boolean> {
+    while (!(this.#started && this.opened.size === this.#config.queues)) {
+      if (this.#failed || this.#context.now() >= limitPs) return false;
+      yield this.#context.delay(this.#context.now() + DRIVER_LOOK_PS);
+    }
+    return true;
+  }
+
+  /** Guest memory is not behind an IOMMU of the guest: a device that may change its back end does without it. */
+  #offersOf(backend: FeatureSet): FeatureSet {
+    const offers = vmmOffers(backend, this.#config.queues);
+    return this.#config.swaps.length > 0 ? offers.without('ACCESS_PLATFORM') : offers;
   }
 
   #create(offers: FeatureSet): void {
-    const { queues, ringSize, guest } = this.#config;
+    const { queues, ringSize, guest, swaps } = this.#config;
     const config = new NetConfig({ mac: [0x52, 0x54, 0, 0, 0, guest + 1], maxQueuePairs: queues });
     const control = new ControlQueue(config, {
       onPairs: (pairs) => this.#note(`guest ${guest}: ${pairs} queue pairs in use`, pairs),
@@ -63,6 +158,8 @@ class Vmm implements RegisterTarget {
       onNotify: (queue) => {
         if (queue === 2 * queues) this.#control?.run();
       },
+      // queues are announced by the back end itself
+      ...(swaps.length > 0 ? { onInterrupt: () => this.#context.memory('pci').notify(VECTOR_CONFIG) } : {}),
     });
     this.#device = device;
     this.#control = new ControlDevice(this.#context, this.#config, device, control);
@@ -87,20 +184,27 @@ class Vmm implements RegisterTarget {
   }
 
   *#startBackend(device: VirtioPciDevice): Procedure {
-    const ok = yield* this.#setup.start({ features: device.features, queues: device.queues });
+    const ok = yield* this.setups[this.present].start({ features: device.features, queues: device.queues });
     if (ok) {
       this.#control?.open();
       this.#started = true;
     } else {
       this.#context.counter('setup.refused').value++;
+      this.#failed = true;
       device.needsReset();
     }
   }
 
   #stop(): void {
+    const offers = this.#nextOffers;
+    if (offers !== undefined) {
+      this.#nextOffers = undefined;
+      this.#create(offers);
+      return;
+    }
     if (!this.#started) return;
     this.#started = false;
-    this.#context.spawn('vmm.stop', this.#setup.stop());
+    this.#context.spawn('vmm.stop', this.setups[this.present].stop());
   }
 
   #note(text: string, value: number): void {

@@ -22,6 +22,7 @@ import { HostQueues, HostReceiver } from './host/host-queues.ts';
 import { checkedLength } from './link/frame-check.ts';
 import { impairmentsOf } from './link/impairments.ts';
 import { Nic } from './nic.ts';
+import { type SteeringTarget, type Target, WireGate } from './steering.ts';
 import { arrivalPs } from './wire.ts';
 import { WirePort } from './wire-port.ts';
 
@@ -42,6 +43,10 @@ export interface FunctionConfig {
   port: number;
   pairs: number;
   mac: number[];
+  /** Of the names of its ends, in a scenario with several back ends. */
+  suffix?: string;
+  /** What it offers where that differs from the device's. */
+  offloads?: Offloads;
 }
 
 /** Configuration of a `nic/device` core: plain data. */
@@ -57,6 +62,8 @@ export interface DeviceConfig {
   offloads: Offloads;
   host: HostQueueConfig[];
   functions: FunctionConfig[];
+  /** Scenarios in which the guest's back end changes: control end of the VMM, and a target per instance. */
+  steering?: { end: string; instances: SteeringTarget[] };
   /** What is done to the wire; absent: nothing. */
   link?: NumberedEvent<'link'>[];
 }
@@ -81,13 +88,15 @@ class DeviceTask implements Task {
   readonly #eswitch: Eswitch | undefined;
   readonly #ingress: IngressPort | undefined;
   readonly #doors: readonly FunctionDoor[];
+  readonly #gate: WireGate | undefined;
 
   constructor(
     nic: Nic,
     wire: LinkEnd,
     host: HostReceiver,
     eswitch: Eswitch | undefined,
-    doors: FunctionDoor[],
+    doors: readonly FunctionDoor[],
+    steering: (ingress: IngressPort | undefined) => WireGate | undefined,
   ) {
     this.#nic = nic;
     this.#wire = wire;
@@ -95,6 +104,7 @@ class DeviceTask implements Task {
     this.#eswitch = eswitch;
     this.#ingress = eswitch?.ingress(WIRE_PORT, true);
     this.#doors = doors;
+    this.#gate = steering(this.#ingress);
   }
 
   run(budget: number): TaskResult {
@@ -106,6 +116,7 @@ class DeviceTask implements Task {
     const frames = this.#receive(budget);
     this.#host.close();
     for (let i = 0; i < this.#doors.length; i++) this.#doors[i].fn.close();
+    this.#gate?.answer();
     if (late || frames === budget) return DONE;
     const next = this.#nic.nextPs;
     if (next < Number.POSITIVE_INFINITY) this.#nic.context.wakeAt(next);
@@ -117,9 +128,15 @@ class DeviceTask implements Task {
     const { u8 } = this.#nic.arena;
     const wire = this.#wire;
     const now = this.#nic.now();
+    const gate = this.#gate;
+    const ingress = gate === undefined || gate.isOffloaded ? this.#ingress : undefined;
     let frames = 0;
     let bytes = 0;
-    while (frames < budget && wire.receive()) {
+    while (frames < budget && (gate === undefined || gate.admits(now))) {
+      if (!wire.receive()) {
+        gate?.caughtUp();
+        break;
+      }
       const { offset, meta } = wire;
       const length = checkedLength(u8, wire);
       if (length < 0) {
@@ -131,8 +148,8 @@ class DeviceTask implements Task {
       const arrived = arrivalPs(wire);
       if (recorder.sampled(meta.packet)) recorder.eventAt(arrived, stages.wireRx, meta.packet, 0, length);
       const at = arrived < now ? arrived : now;
-      if (this.#ingress === undefined) this.#host.receive(offset, length, meta, at);
-      else this.#ingress.input(offset, length, meta, at, false);
+      if (ingress === undefined) this.#host.receive(offset, length, meta, at);
+      else ingress.input(offset, length, meta, at, false);
       wire.release();
       frames++;
       bytes += length;
@@ -184,8 +201,19 @@ export const deviceModule: CoreModule = {
     const doors =
       eswitch === undefined
         ? []
-        : config.functions.map((fn) => createFunction(nic, eswitch, scratch, config, fn));
-    context.addTask(new DeviceTask(nic, link, new HostReceiver(nic, hosts), eswitch, doors));
+        : config.functions.map((fn, i) => createFunction(nic, eswitch, scratch, config, fn, i + 1));
+    const host = new HostReceiver(nic, hosts);
+    const gate = (ingress: IngressPort | undefined) =>
+      config.steering === undefined
+        ? undefined
+        : new WireGate(nic, link, {
+            control: context.control(config.steering.end),
+            host,
+            eswitch,
+            ingress,
+            targets: config.steering.instances.map((target) => targetOf(config, target, hosts, doors)),
+          });
+    context.addTask(new DeviceTask(nic, link, host, eswitch, doors, gate));
     context.onCollect('nic', () => ({
       pcie: {
         upBytes: dma.pcie.upBytes,
@@ -210,6 +238,20 @@ export const deviceModule: CoreModule = {
   },
 };
 
+function targetOf(
+  config: DeviceConfig,
+  target: SteeringTarget,
+  hosts: readonly HostQueues[],
+  doors: readonly FunctionDoor[],
+): Target {
+  const queues = hosts.filter((_, i) => target.host.includes(config.host[i].end));
+  const at =
+    target.functionSuffix === undefined
+      ? -1
+      : config.functions.findIndex(({ suffix = '' }) => suffix === target.functionSuffix);
+  return { queues, fn: doors[at]?.fn, port: config.functions[at]?.port ?? 0 };
+}
+
 function createEswitch(nic: Nic, wire: WirePort): Eswitch {
   const { context } = nic;
   const idlePs = Math.round(context.constant('flow.idleTimeoutNs') * 1000);
@@ -222,13 +264,14 @@ function createFunction(
   scratch: Scratch,
   config: DeviceConfig,
   own: FunctionConfig,
+  number: number,
 ): FunctionDoor {
   const { context } = nic;
-  const { guest } = own;
-  const ends = Array.from({ length: own.pairs }, (_, pair) => context.memory(`vq.${guest}.${pair}`));
+  const { guest, suffix = '', offloads = config.offloads } = own;
+  const ends = Array.from({ length: own.pairs }, (_, pair) => context.memory(`vq.${guest}.${pair}${suffix}`));
   let front: PciFront | VdpaFront | undefined;
   const fn = new VirtioFunction(nic, eswitch, {
-    number: guest + 1,
+    number,
     port: own.port,
     ends,
     scratch,
@@ -236,14 +279,14 @@ function createFunction(
     onBroken: () => front?.onBroken(),
   });
   const mapper = new DmaMapper(context, fn.domain);
-  const common = { guest, mac: own.mac, offloads: config.offloads, speedMbps: config.rateGbps * 1000, ends };
+  const common = { guest, mac: own.mac, offloads, speedMbps: config.rateGbps * 1000, ends };
   if (own.kind === 'vdpa') {
-    front = new VdpaFront(nic, fn, mapper, context.control(`vdpa${guest}`), common);
+    front = new VdpaFront(nic, fn, mapper, context.control(`vdpa${guest}${suffix}`), common);
     return { fn, ends, registers: undefined, front: undefined };
   }
-  const registers = context.memory(`pci${guest}`);
+  const registers = context.memory(`pci${guest}${suffix}`);
   const pci = new PciFront(nic, fn, { ...common, registers, maxQueueSize: config.maxQueueSize, scratch });
   front = pci;
-  serveVfio(nic, context.control(`vfio${guest}`), mapper);
+  serveVfio(nic, context.control(`vfio${guest}${suffix}`), mapper);
   return { fn, ends, registers, front: pci };
 }

@@ -1,8 +1,16 @@
 import type { ComponentPlan, CoreModule, EndPlan } from '@vhostlab/engine';
-import { eventsOf, PAGE_SIZES, type ScenarioConfig } from '@vhostlab/workload';
+import {
+  type BackendInstance,
+  backendInstances,
+  deviceWindow,
+  eventsOf,
+  PAGE_SIZES,
+  type ScenarioConfig,
+} from '@vhostlab/workload';
 import { type DeviceConfig, deviceModule, type FunctionConfig, type HostQueueConfig } from './device.ts';
 import { linkRoom } from './link/link-room.ts';
 import { type StationConfig, stationModule } from './station/station.ts';
+import type { SteeringTarget } from './steering.ts';
 
 const SERVICE = 'nic';
 const NIC = 'nic0';
@@ -37,9 +45,8 @@ export function hostDriverCores(config: ScenarioConfig): string[] {
 
 /** Cores and channel ends of the nic service: the NIC and the station at the far end of its wire. Pure. */
 export function planNic(config: ScenarioConfig): ComponentPlan {
-  const hostCores = hostDriverCores(config);
-  const offloaded = config.backend === 'vfio' || config.backend === 'vdpa';
-  const guests = offloaded ? Array.from({ length: config.guests }, (_, g) => g) : [];
+  const instances = backendInstances(config);
+  const parts = instances.map((instance) => partOf(config, instance));
   const device: DeviceConfig = {
     pcie: config.nic.pcie,
     rateGbps: config.nic.rateGbps,
@@ -47,37 +54,18 @@ export function planNic(config: ScenarioConfig): ComponentPlan {
     memory: MEMORY,
     maxQueueSize: Math.max(2 ** Math.ceil(Math.log2(config.ringSize)), LEAST_QUEUE_SIZE),
     offloads: config.offloads,
-    host: hostCores.map(
-      (core): HostQueueConfig => ({
-        end: `nicq.${core}`,
-        window: `rings.${core}`,
-        bufferBytes: config.offloads.tso ? HOST_GSO_BUFFER_BYTES : HOST_BUFFER_BYTES,
-      }),
-    ),
-    functions: guests.map(
-      (guest): FunctionConfig => ({
-        kind: config.backend === 'vfio' ? 'vfio' : 'vdpa',
-        guest,
-        port: FIRST_GUEST_PORT + guest,
-        pairs: config.queues,
-        mac: [0x52, 0x54, 0, 0, 0, guest + 1],
-      }),
-    ),
+    host: parts.flatMap(({ host }) => host),
+    functions: parts.flatMap(({ functions }) => functions),
+    ...(instances.length === 1 ? {} : { steering: { end: 'steer', instances: parts.map(steeringOf) } }),
     ...linkEvents(config),
   };
-  const ends: EndPlan[] = [wireEnd(config, 'a', STATION), wireEnd(config, 'b', NIC)];
-  for (const core of hostCores) ends.push(memoryEnd(`nicq.${core}`, `nicq.${core}`, `rings.${core}`));
-  for (const guest of guests) ends.push(...functionEnds(config, guest));
-  if (offloaded) {
-    ends.push({
-      channel: `upcall.${NIC}`,
-      kind: 'control',
-      side: 'a',
-      core: NIC,
-      end: 'switch',
-      latency: 'netlink',
-    });
-  }
+  const ends: EndPlan[] = [
+    wireEnd(config, 'a', STATION),
+    wireEnd(config, 'b', NIC),
+    ...parts.flatMap((part) => part.ends),
+  ];
+  if (device.functions.length > 0) ends.push(controlEnd('a', `upcall.${NIC}`, 'switch', 'netlink'));
+  if (instances.length > 1) ends.push(controlEnd('b', 'steer.0', 'steer', 'syscall'));
   return {
     cores: [
       { id: NIC, service: SERVICE, module: 'nic/device', config: device, mode: 'hardware', account: 'none' },
@@ -92,6 +80,51 @@ export function planNic(config: ScenarioConfig): ComponentPlan {
     ],
     windows: [{ id: MEMORY.window, owner: SERVICE, bytes: MEMORY.bytes }],
     ends,
+  };
+}
+
+/** What the NIC has for one back end: queues for its host drivers, or functions for its guests. */
+interface InstancePart {
+  host: HostQueueConfig[];
+  functions: FunctionConfig[];
+  ends: EndPlan[];
+}
+
+function partOf(scenario: ScenarioConfig, instance: BackendInstance): InstancePart {
+  const { config, suffix } = instance;
+  const host = hostDriverCores(config).map(
+    (core): HostQueueConfig => ({
+      end: `nicq.${core}${suffix}`,
+      window: `rings.${core}${suffix}`,
+      bufferBytes: config.offloads.tso ? HOST_GSO_BUFFER_BYTES : HOST_BUFFER_BYTES,
+    }),
+  );
+  const ends = host.map(({ end, window }) => memoryEnd(end, end, window));
+  const { backend } = config;
+  const functions: FunctionConfig[] = [];
+  if (backend === 'vfio' || backend === 'vdpa') {
+    for (let guest = 0; guest < config.guests; guest++) {
+      functions.push({
+        kind: backend,
+        guest,
+        port: FIRST_GUEST_PORT + guest,
+        pairs: config.queues,
+        mac: [0x52, 0x54, 0, 0, 0, guest + 1],
+        ...(suffix === '' ? {} : { suffix }),
+        ...(config.offloads === scenario.offloads ? {} : { offloads: config.offloads }),
+      });
+      ends.push(...functionEnds(instance, guest));
+    }
+  }
+  return { host, functions, ends };
+}
+
+/** What the NIC steers to when an instance has the guest's device: queues of its host drivers, or its function. */
+function steeringOf({ host, functions }: InstancePart): SteeringTarget {
+  const [fn] = functions;
+  return {
+    host: host.map(({ end }) => end),
+    ...(fn === undefined ? {} : { functionSuffix: fn.suffix ?? '' }),
   };
 }
 
@@ -110,22 +143,22 @@ function stationConfig(config: ScenarioConfig): StationConfig {
 }
 
 /** Queue pairs of one function, and what its front is driven by. */
-function functionEnds(config: ScenarioConfig, guest: number): EndPlan[] {
+function functionEnds(instance: BackendInstance, guest: number): EndPlan[] {
+  const { config, suffix } = instance;
+  const window = deviceWindow(instance, guest);
   const ends: EndPlan[] = [];
   for (let q = 0; q < config.queues; q++) {
-    ends.push(memoryEnd(`vq.${guest}.${q}`, `vq.${guest}.${q}`, `guest${guest}`));
+    const channel = `vq.${guest}.${q}${suffix}`;
+    ends.push(memoryEnd(channel, channel, window));
   }
   const front = config.backend === 'vfio' ? 'vfio' : 'vdpa';
-  ends.push({
-    channel: `${front}.${guest}`,
-    kind: 'control',
-    side: 'b',
-    core: NIC,
-    end: `${front}${guest}`,
-    latency: 'syscall',
-  });
-  if (front === 'vfio') ends.push(memoryEnd(`pci.${guest}`, `pci${guest}`, `guest${guest}`));
+  ends.push(controlEnd('b', `${front}.${guest}${suffix}`, `${front}${guest}${suffix}`, 'syscall'));
+  if (front === 'vfio') ends.push(memoryEnd(`pci.${guest}${suffix}`, `pci${guest}${suffix}`, window));
   return ends;
+}
+
+function controlEnd(side: 'a' | 'b', channel: string, end: string, latency: 'netlink' | 'syscall'): EndPlan {
+  return { channel, kind: 'control', side, core: NIC, end, latency };
 }
 
 function memoryEnd(channel: string, end: string, window: string): EndPlan {

@@ -18,9 +18,13 @@ export interface LcoreConfig
   stagePorts: number[];
   /** False when nothing comes from the wire (v2v): the NIC is not polled. */
   wire: boolean;
+  /** A guest may leave this back end: the vhost core asks whether anything is under way here. */
+  drains?: boolean;
 }
 
 const BURST_LIMIT = 64;
+/** How soon a core that has something under way looks again, whatever else wakes it. */
+const LOOK_PS = 1_000_000;
 
 /** The switching core of a pipeline: its NIC queue pair, the ring to the vhost core, and the datapath between. */
 class Lcore {
@@ -51,6 +55,27 @@ class Lcore {
     this.datapath = new DatapathHost(context, 'switch', this.nic.pool, output, { kind: 'userspace' });
   }
 
+  /** Answers the vhost core when both inputs were found empty since it asked. */
+  serveDrain(context: CoreContext, inputs: readonly InputTask[]): void {
+    const waiting: (() => void)[] = [];
+    const watch: Task = {
+      name: 'lcore.quiet',
+      run: () => {
+        if (waiting.length === 0) return IDLE;
+        if (inputs.every(({ isEmpty }) => isEmpty)) for (const done of waiting.splice(0)) done();
+        else context.wakeAt(context.now() + LOOK_PS);
+        return IDLE;
+      },
+    };
+    let added = false;
+    context.control('drain').onRequest((_method, _body, reply) => {
+      waiting.push(() => reply(0, new Uint8Array(0)));
+      for (const input of inputs) input.isEmpty = false;
+      if (!added) context.addTask(watch);
+      added = true;
+    });
+  }
+
   /** Sends what the burst left for the ports. */
   flush(): void {
     this.stage.flush();
@@ -69,6 +94,8 @@ class Lcore {
 /** A polled input: a burst is taken, switched and sent before the next input is polled. */
 abstract class InputTask implements Task {
   abstract readonly name: string;
+  /** There was nothing at the last look. */
+  isEmpty = false;
   protected readonly lcore: Lcore;
   readonly #context: CoreContext;
   readonly #opEmpty: number;
@@ -85,9 +112,11 @@ abstract class InputTask implements Task {
 
   run(): TaskResult {
     if (!this.#switching && !this.begin()) {
+      this.isEmpty = true;
       this.#context.meter.charge(this.#opEmpty, 1, 0);
       return IDLE;
     }
+    this.isEmpty = false;
     const ticket = this.lcore.datapath.run();
     this.#switching = ticket !== undefined;
     if (ticket !== undefined) {
@@ -137,7 +166,9 @@ class StageTask extends InputTask {
 export const switchLcore: CoreModule = {
   create(context: CoreContext, config: LcoreConfig): void {
     const lcore = new Lcore(context, config);
-    if (config.wire) context.addTask(new NicTask(context, lcore, config.wirePort));
-    context.addTask(new StageTask(context, lcore));
+    const inputs: InputTask[] = [new StageTask(context, lcore)];
+    if (config.wire) inputs.unshift(new NicTask(context, lcore, config.wirePort));
+    for (const input of inputs) context.addTask(input);
+    if (config.drains === true) lcore.serveDrain(context, inputs);
   },
 };

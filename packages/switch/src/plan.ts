@@ -1,6 +1,6 @@
 import { pollModeSizes, stageRing } from '@vhostlab/datapath';
 import type { ComponentPlan } from '@vhostlab/engine';
-import { longestFrameBytes, type ScenarioConfig } from '@vhostlab/workload';
+import { backendInstances, changesBackend, longestFrameBytes, type ScenarioConfig } from '@vhostlab/workload';
 import type { HandlerConfig, HandlerDatapath, HandlerPort } from './handler.ts';
 import type { LcoreConfig } from './lcore.ts';
 
@@ -46,10 +46,18 @@ function datapathCores(config: ScenarioConfig): { core: string; kind: HandlerDat
 
 /** The switch service's cores and its control channels to every datapath of the bridge. */
 export function planSwitch(config: ScenarioConfig): ComponentPlan {
-  const datapaths = datapathCores(config);
+  const instances = backendInstances(config);
+  const found = instances.flatMap((instance) =>
+    datapathCores(instance.config).map(({ core, kind }) => ({
+      core: kind === 'offloaded' ? core : core + instance.suffix,
+      kind,
+    })),
+  );
+  // functions of several instances are behind one embedded switch
+  const datapaths = found.filter(({ core }, i) => found.findIndex((other) => other.core === core) === i);
   const handler: HandlerConfig = {
     ports: bridgePorts(config),
-    datapaths: datapaths.map(({ core: host, kind }) => ({ end: `upcall.${host}`, kind })),
+    datapaths: datapaths.map(({ core: host, ...own }) => ({ end: `upcall.${host}`, ...own })),
     flows: config.flows,
   };
   const plan: ComponentPlan = {
@@ -73,8 +81,9 @@ export function planSwitch(config: ScenarioConfig): ComponentPlan {
       latency: 'netlink',
     })),
   };
-  if (config.backend === 'vhost-user' && config.execution === 'pipeline') {
-    for (let pair = 0; pair < config.queues; pair++) addLcore(plan, config, pair);
+  for (const { config: own, suffix } of instances) {
+    if (own.backend !== 'vhost-user' || own.execution !== 'pipeline') continue;
+    for (let pair = 0; pair < own.queues; pair++) addLcore(plan, own, pair, suffix);
   }
   return plan;
 }
@@ -87,8 +96,8 @@ function bufferBytes(config: ScenarioConfig): number {
 }
 
 /** The switching core of a pipeline's queue pair. */
-function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): void {
-  const core = `switch.lcore${pair}`;
+function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number, suffix: string): void {
+  const core = `switch.lcore${pair}${suffix}`;
   const window = `rings.${core}`;
   const sizes = pollModeSizes(bufferBytes(config));
   const own: LcoreConfig = {
@@ -97,7 +106,12 @@ function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): vo
     wirePort: WIRE_PORT,
     stagePorts: Array.from({ length: config.guests }, (_, guest) => FIRST_GUEST_PORT + guest),
     wire: config.workload !== 'v2v',
+    ...(changesBackend(config) ? { drains: true } : {}),
   };
+  if (changesBackend(config)) {
+    const drain = { channel: `drain.${pair}${suffix}`, core, end: 'drain' };
+    plan.ends.push({ ...drain, kind: 'control', side: 'b', latency: 'syscall' });
+  }
   plan.cores.push({
     id: core,
     service: 'switch',
@@ -119,7 +133,7 @@ function addLcore(plan: ComponentPlan, config: ScenarioConfig, pair: number): vo
       queueSizes: [sizes.ringSize, sizes.ringSize],
     },
     {
-      channel: `stage.${pair}`,
+      channel: `stage.${pair}${suffix}`,
       kind: 'link',
       side: 'b',
       core,

@@ -1,3 +1,4 @@
+import { migrationOf } from './events/migrate-event.ts';
 import { sendsFrames } from './guest-roles.ts';
 import { longestFrameBytes } from './longest-frame.ts';
 import { PAGE_SIZES, type ScenarioConfig } from './scenario.ts';
@@ -15,6 +16,7 @@ const LARGE_BYTES = 68 * 1024;
 /** Entries of the control queue. */
 export const CONTROL_SIZE = 64;
 const LEAST_POOL = 4096;
+const PAGE_BYTES = 4096;
 
 /** A run of equal buffers in guest memory. */
 export interface BufferArea {
@@ -42,6 +44,11 @@ export interface PairLayout {
   /** Buffers of 64 KiB frames; count 0 unless the workload makes such frames. */
   large: BufferArea;
   faultBuffers: FaultBuffer[];
+  /**
+   * Boundary on which device areas begin, as DPDK's driver has it (VIRTIO_VRING_ALIGN); absent: right behind the driver
+   * area. A guest that migrates has used rings on pages of their own, so that a missed one shows.
+   */
+  deviceAlign?: number;
 }
 
 /** A range of guest memory that the back end is given. */
@@ -77,14 +84,24 @@ export function guestLayout(config: ScenarioConfig, g: number): GuestLayout {
   const stride = FRAME_OFFSET + Math.max(ROOM_BYTES, Math.ceil(longestFrameBytes(config) / 256) * 256);
   const count = Math.max(LEAST_POOL, 4 * config.ringSize);
   const largeFrames = config.traffic.kind === 'tcp-stream' || config.workload === 'stream';
+  const deviceAlign = migrationOf(config) === undefined ? undefined : PAGE_BYTES;
+  const roomBytes = ringBytes(config.ringSize) + (deviceAlign ?? 0);
   const pairs = Array.from({ length: config.queues }, (): PairLayout => {
-    const rxRing = take(ringBytes(config.ringSize), 4096);
-    const txRing = take(ringBytes(config.ringSize), 4096);
+    const rxRing = take(roomBytes, 4096);
+    const txRing = take(roomBytes, 4096);
     const tables = take(config.ringSize * TABLE_ENTRIES * 16, 4096);
     const small = { gpa: take(count * stride, 4096), count, stride };
     const largeCount = largeFrames && sendsFrames(config, g) ? LARGE_BUFFERS : 0;
     const large = { gpa: take(largeCount * LARGE_BYTES, 4096), count: largeCount, stride: LARGE_BYTES };
-    return { rxRing, txRing, tables, small, large, faultBuffers: [] };
+    return {
+      rxRing,
+      txRing,
+      tables,
+      small,
+      large,
+      faultBuffers: [],
+      ...(deviceAlign === undefined ? {} : { deviceAlign }),
+    };
   });
   const holes: GuestRegion[] = [];
   for (const pair of pairs) {

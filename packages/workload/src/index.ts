@@ -1,7 +1,15 @@
+export { BACKENDS, type BackendName, type Offloads } from './backends.ts';
 export type { Endpoints } from './endpoints.ts';
 export { DEFAULT_ENDPOINTS } from './endpoints.ts';
 export { DueEvents, type EventContext, TAKEN_PREFIX } from './events/due-events.ts';
 export { type LinkEvent, type LinkSettings, linkSettingsText } from './events/link-event.ts';
+export {
+  arrivalWindow,
+  MIGRATION_DEFAULTS,
+  type MigrateEvent,
+  type MigrationSkip,
+  migrationOf,
+} from './events/migrate-event.ts';
 export {
   type EventOf,
   eventsOf,
@@ -9,6 +17,7 @@ export {
   type NumberedEvent,
   type ScenarioEvent,
 } from './events/scenario-event.ts';
+export type { SwapEvent } from './events/swap-event.ts';
 export { destinationHostOf, destinationPortOf, MAX_FLOWS, sourceHostOf, sourcePortOf } from './flows.ts';
 export { combineFrameHashes, FrameHasher, hashSource } from './frame-hasher.ts';
 export { MAX_FRAME_SIZE_BYTES, MIN_FRAME_SIZE_BYTES, parseFrameSizes } from './frame-sizes.ts';
@@ -27,6 +36,15 @@ export {
   TABLE_ENTRIES,
 } from './guest-memory.ts';
 export { type GuestRole, roleOf, sendsFrames } from './guest-roles.ts';
+export {
+  METHOD_QUIESCE,
+  ROUTE_OPENED,
+  ROUTE_TO,
+  STEER_FLUSH,
+  STEER_HOLD,
+  STEER_TO,
+} from './instance-methods.ts';
+export { type BackendInstance, backendInstances, changesBackend, deviceWindow } from './instances.ts';
 export { LEARNING_GAP_PS, LEARNING_PACKET, learningFrames, MAX_LEARNING_FRAMES } from './learning-frames.ts';
 export {
   FCS_BYTES,
@@ -50,9 +68,6 @@ export type { Rate } from './rate.ts';
 export { parseRate } from './rate.ts';
 export { readSequence, reflect, swapMacs } from './reply.ts';
 export {
-  BACKENDS,
-  type BackendName,
-  type Offloads,
   PAGE_SIZES,
   type PacketFault,
   type PageSize,

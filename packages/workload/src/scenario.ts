@@ -1,10 +1,7 @@
+import type { BackendName, Offloads } from './backends.ts';
 import type { ScenarioEvent } from './events/scenario-event.ts';
 import type { TrafficSpec } from './traffic-spec.ts';
 import type { WorkloadName } from './workloads.ts';
-
-/** The four back ends that a run compares. */
-export const BACKENDS = ['vhost-net', 'vhost-user', 'vfio', 'vdpa'] as const;
-export type BackendName = (typeof BACKENDS)[number];
 
 /** Page sizes of guest, host mapping and IOMMU; `compare` gives all back ends the same. */
 export const PAGE_SIZES = { '4K': 4096, '2M': 2 * 1024 * 1024, '1G': 1024 * 1024 * 1024 } as const;
@@ -22,16 +19,6 @@ export interface PacketFault {
   action: 'flip' | 'shorten' | 'unmap';
   /** flip: byte of the frame; shorten: new frame length in bytes. */
   value: number;
-}
-
-/** What a back end offers to the guest. */
-export interface Offloads {
-  /** Checksum offload both ways. */
-  csum: boolean;
-  /** TCP segmentation offload both ways (needs csum). */
-  tso: boolean;
-  /** Mergeable receive buffers. */
-  mrg: boolean;
 }
 
 /** One run as every service sees it: plain data, the same for all of them. */

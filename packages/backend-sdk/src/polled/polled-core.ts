@@ -11,6 +11,7 @@ import {
   type Ticket,
 } from '@vhostlab/engine';
 import type { PacketPool } from '@vhostlab/memory';
+import { QuietWatch } from '../quiet.ts';
 import type { VhostPair } from '../vhost-pair.ts';
 import { FIRST_GUEST_PORT, type PolledCoreConfig, WIRE_PORT } from './polled-config.ts';
 import { polledPairs } from './polled-pairs.ts';
@@ -45,6 +46,7 @@ interface Queue {
 }
 
 const BURST_LIMIT = 64;
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** What a polled core holds: its ports, what decides between them, and the frames of the burst under way. */
 class PolledPorts {
@@ -52,6 +54,8 @@ class PolledPorts {
   readonly nic: NicPort;
   readonly forwarder: Forwarder;
   readonly burst: number;
+  /** The NIC had nothing at the last look, which was after the last question whether the core is quiet. */
+  nicIsEmpty = false;
   readonly #toGuest: Queue[];
 
   constructor(context: CoreContext, config: PolledCoreConfig, create: ForwarderFactory) {
@@ -70,6 +74,14 @@ class PolledPorts {
     });
     const output = { output: (port: number, index: number) => this.#output(port, index) };
     this.forwarder = create(context, this.nic.pool, output, config);
+    const quiet = new QuietWatch(
+      context,
+      () => (this.nicIsEmpty || !config.wire) && (this.forwarder.duePs ?? NEVER) === NEVER,
+      () => {
+        this.nicIsEmpty = false;
+      },
+    );
+    for (const pair of this.pairs) pair.onQuiesce = (done) => quiet.ask(done);
   }
 
   /** Puts what the burst left for guests into their rings; true when a barrier and `calls` must follow. */
@@ -193,6 +205,7 @@ class NicTask extends PortTask {
 
   protected take(): number {
     const count = this.ports.nic.receive(this.ports.burst);
+    this.ports.nicIsEmpty = count === 0;
     this.ports.nic.refill();
     return count;
   }

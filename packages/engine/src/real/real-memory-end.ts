@@ -36,6 +36,8 @@ export class RealMemoryEnd implements MemoryEnd {
 
   departAt(_atPs: Ps): void {}
 
+  carryTags(_from: MemoryEnd): void {}
+
   notify(vector: number): void {
     if (this.#out === undefined) this.#notifyFar(vector);
     else this.#out.push(this.#clock.nowPs, NOTIFY, vector, 0);

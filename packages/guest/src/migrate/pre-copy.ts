@@ -23,7 +23,7 @@ export interface CopyRound {
   kind: 'all' | 'dirty' | 'stop';
   pages: number;
   bytes: number;
-  /** Pages of this round that vCPUs wrote, and that the back end wrote; a page may be both. First round: 0. */
+  /** Pages that vCPUs wrote, and that the back end wrote, by each look at their logs; a page may be both. First round: 0. */
   fromVcpus: number;
   fromBackend: number;
   startPs: number;
@@ -43,6 +43,10 @@ export class PreCopy {
   readonly #left: PageSet;
   #at = 0;
   #linkFreePs = 0;
+  /** Time per page of the last round. */
+  #seenPs = 0;
+  /** Pages that were written before the guest was stopped and are left for the last round. */
+  #kept = { vcpus: 0, backend: 0 };
 
   constructor(memoryBytes: number, settings: PreCopySettings) {
     this.#settings = settings;
@@ -58,6 +62,11 @@ export class PreCopy {
   /** Time that `pages` pages need on the link, without its latency. */
   transferPs(pages: number): number {
     return pages * this.#pagePs;
+  }
+
+  /** The same as the last round shows it: whoever sends may be slower than the link. */
+  expectedPs(pages: number): number {
+    return Math.max(this.transferPs(pages), pages * this.#seenPs);
   }
 
   /** Moment at which everything sent so far has arrived. */
@@ -101,7 +110,10 @@ export class PreCopy {
    */
   roundOver(dirty: DirtyPages, nowPs: number): 'copy' | 'stop' {
     const { vcpus, backend } = this.#add(dirty);
-    const fits = this.transferPs(this.#left.count) <= this.#settings.maxDowntimePs;
+    const round = this.rounds[this.rounds.length - 1];
+    if (round.pages > 0)
+      this.#seenPs = (Math.max(round.endPs, this.#linkFreePs) - round.startPs) / round.pages;
+    const fits = this.expectedPs(this.#left.count) <= this.#settings.maxDowntimePs;
     if (fits || this.rounds.length >= this.#settings.maxRounds) {
       this.#kept = { vcpus, backend };
       return 'stop';
@@ -109,8 +121,6 @@ export class PreCopy {
     this.#open('dirty', nowPs, vcpus, backend);
     return 'copy';
   }
-
-  #kept = { vcpus: 0, backend: 0 };
 
   /** The guest has stopped, and this is what was written since the last round was over: the last round begins. */
   last(dirty: DirtyPages, nowPs: number): void {

@@ -73,6 +73,11 @@ export class IngressPort implements FramePort, TimerOwner, FrameSupplier {
     return this.#hold.count + this.#orphans.length;
   }
 
+  /** True when half of the room for frames without a flow is left. */
+  get isRoomy(): boolean {
+    return this.#hold.count * 2 < this.#hold.capacity;
+  }
+
   input(offset: number, length: number, meta: FrameMeta, atPs: Ps, owned: boolean): boolean {
     const eswitch = this.#eswitch;
     const now = this.#nic.now();

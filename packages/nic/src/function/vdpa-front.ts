@@ -169,7 +169,10 @@ export class VdpaFront {
     const vring = this.#vrings[request.index];
     if (vring === undefined) return { error: EINVAL, reason: UNKNOWN_QUEUE };
     const packed = this.#features.has('RING_PACKED');
-    const fresh = packed ? request.base === FRESH_PACKED_BASE || request.base === 0x8000 : request.base === 0;
+    const isStart = packed
+      ? request.base === FRESH_PACKED_BASE || request.base === 0x8000
+      : request.base === 0;
+    const fresh = isStart && !request.takenOver;
     vring.addresses = {
       index: request.index,
       size: request.num,

@@ -172,6 +172,22 @@ export class VirtioFunction implements FunctionReceiver {
     this.setFeatures(FeatureSet.EMPTY);
   }
 
+  /** True when no frame that its driver sent waits in the embedded switch. */
+  get isSent(): boolean {
+    return this.#ingress.waiting === 0;
+  }
+
+  /** True when a frame would find a buffer in every receive queue that runs, and one runs. */
+  get hasBuffers(): boolean {
+    let running = false;
+    for (let pair = 0; pair < this.pairs; pair++) {
+      if (!this.isRunning(2 * pair)) continue;
+      running = true;
+      if (this.#enqueue[pair]?.hasBuffer !== true) return false;
+    }
+    return running;
+  }
+
   isRunning(index: number): boolean {
     return this.#rings[index]?.running === true;
   }

@@ -54,6 +54,16 @@ export class HostQueues implements RegisterTarget {
     return this.#rx;
   }
 
+  /** True when every frame taken for it is with its driver. */
+  get isReceived(): boolean {
+    return this.#rx === undefined || this.#rx.isIdle;
+  }
+
+  /** True when everything that its driver wanted to be sent was handed to the port. */
+  get isSent(): boolean {
+    return this.#tx === undefined || this.#tx.isIdle;
+  }
+
   readRegister(offset: number, width: number): number {
     return width === 4 && offset % 4 === 0 ? (this.#registers[offset >>> 2] ?? 0) : 0;
   }
@@ -136,7 +146,7 @@ const TABLE = 128;
 /** The physical function's receive side: spreads frames over the queues that are enabled, by Toeplitz hash. */
 export class HostReceiver {
   readonly #nic: Nic;
-  readonly #queues: readonly HostQueues[];
+  #queues: readonly HostQueues[];
   readonly #headers = new DecodedHeaders();
   readonly #hasher = new RssHasher();
   readonly #touched: HostRx[] = [];
@@ -145,6 +155,12 @@ export class HostReceiver {
   constructor(nic: Nic, queues: readonly HostQueues[]) {
     this.#nic = nic;
     this.#queues = queues;
+  }
+
+  /** From now on frames go to these queues only. */
+  select(queues: readonly HostQueues[]): void {
+    this.#queues = queues;
+    this.refresh();
   }
 
   /** Looks which queues are enabled; called at the start of every run. */

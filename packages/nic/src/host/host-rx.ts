@@ -77,6 +77,11 @@ export class HostRx implements TimerOwner {
     return this.#ring.available > 0 && !this.#stopped;
   }
 
+  /** True when every frame taken was written back. */
+  get isIdle(): boolean {
+    return this.#filled === this.#written;
+  }
+
   /** Frames of this run that are not written back yet. */
   get open(): boolean {
     return this.#group > 0;

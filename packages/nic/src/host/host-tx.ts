@@ -66,6 +66,12 @@ export class HostTx implements TimerOwner, FrameSupplier {
     this.#stopped = true;
   }
 
+  /** True when every packet up to the tail register was handed to the port. */
+  get isIdle(): boolean {
+    if (this.#stopped) return true;
+    return !this.#fetching && this.#head === this.#tail && this.#ring.pending(this.#tailRegister) === 0;
+  }
+
   due(kind: number, nowPs: Ps): void {
     if (this.#stopped) return;
     if (kind === FETCHED) this.#onFetched(nowPs);

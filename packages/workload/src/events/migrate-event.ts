@@ -14,7 +14,7 @@ export interface MigrateEvent {
   /** Rounds of copying while the guest runs, at least 1. */
   maxRounds: number;
   /** Tests of the verification: writes of the back end that are not logged, as by one that forgets to. */
-  skips?: MigrationSkip[];
+  skips?: MigrationSkip[] | undefined;
 }
 
 /** Logging that a test of the verification leaves out. */

@@ -1,11 +1,13 @@
 import { type LinkEvent, linkSettingsText } from './link-event.ts';
+import { type MigrateEvent, migrationText } from './migrate-event.ts';
+import type { SwapEvent } from './swap-event.ts';
 
 /**
  * Something that is done to a run at a moment of its virtual time: plain data, told apart by `kind`. `atPs` counts integer
  * picoseconds from the start of traffic. A further kind is a file beside this one and a line here, its check in
  * `backend-sdk` and its form in a lab file in `lab`.
  */
-export type ScenarioEvent = LinkEvent;
+export type ScenarioEvent = LinkEvent | MigrateEvent | SwapEvent;
 
 /** One kind of event. */
 export type EventOf<Kind extends ScenarioEvent['kind']> = Extract<ScenarioEvent, { kind: Kind }>;
@@ -17,6 +19,8 @@ export type NumberedEvent<Kind extends ScenarioEvent['kind'] = ScenarioEvent['ki
 
 const TEXTS: { readonly [Kind in ScenarioEvent['kind']]: (event: EventOf<Kind>) => string } = {
   link: (event) => `${event.link}: ${linkSettingsText(event)}`,
+  migrate: migrationText,
+  swap: ({ guest, to }) => `guest${guest} to ${to}`,
 };
 
 /** What an event does in words, without its moment. */

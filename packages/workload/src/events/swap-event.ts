@@ -1,4 +1,4 @@
-import type { BackendName, Offloads } from '../scenario.ts';
+import type { BackendName, Offloads } from '../backends.ts';
 
 /** Moves a guest's device to another back end while the guest runs. */
 export interface SwapEvent {

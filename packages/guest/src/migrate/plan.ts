@@ -1,0 +1,66 @@
+import type { ComponentPlan } from '@vhostlab/engine';
+import {
+  arrivalWindow,
+  type BackendInstance,
+  eventsOf,
+  type GuestLayout,
+  type ScenarioConfig,
+} from '@vhostlab/workload';
+import type { VcpuConfig, VmmConfig } from '../core-config.ts';
+import type { MigrationConfig } from './migration-config.ts';
+
+const SERVICE = 'guest';
+
+/** Memory of the migration thread outside of windows: it has none. */
+const ARENA_BYTES = 64 * 1024;
+
+/** Adds what guest `g` needs to migrate, if it does: memory on the other host, and the thread that copies. */
+export function planMigration(
+  plan: ComponentPlan,
+  config: ScenarioConfig,
+  g: number,
+  layout: GuestLayout,
+): void {
+  const [event] = eventsOf(config, 'migrate');
+  if (event === undefined) return;
+  const arrival = arrivalWindow(g);
+  plan.windows.push({ id: arrival, owner: SERVICE, bytes: layout.bytes });
+  if (event.guest !== g) return;
+  const core = `guest${g}.migration`;
+  const own: MigrationConfig = { guest: g, event, window: `guest${g}`, arrival, memoryBytes: layout.bytes };
+  plan.cores.push({
+    id: core,
+    service: SERVICE,
+    module: 'guest/migration',
+    config: own,
+    mode: 'wait',
+    account: 'host',
+    arenaBytes: ARENA_BYTES,
+  });
+  const channel = `migration.${g}`;
+  plan.ends.push(
+    { channel, kind: 'control', side: 'a', core, end: 'vmm', latency: 'ipi' },
+    { channel, kind: 'control', side: 'b', core: `guest${g}.vmm`, end: 'migration', latency: 'ipi' },
+  );
+}
+
+/** What the VMM of guest `g` is told. */
+export function vmmMigration(
+  config: ScenarioConfig,
+  instances: readonly BackendInstance[],
+  g: number,
+): Pick<VmmConfig, 'migration'> {
+  const [event] = eventsOf(config, 'migrate');
+  const instance = instances.findIndex(({ isArrival }) => isArrival);
+  return event === undefined || event.guest !== g || instance < 0 ? {} : { migration: { event, instance } };
+}
+
+/** What a vCPU of guest `g` is told. */
+export function vcpuArrival(
+  instances: readonly BackendInstance[],
+  g: number,
+  layout: GuestLayout,
+): Pick<VcpuConfig, 'arrival'> {
+  const instance = instances.findIndex(({ isArrival }) => isArrival);
+  return instance < 0 ? {} : { arrival: { instance, window: arrivalWindow(g), memoryBytes: layout.bytes } };
+}
