@@ -72,6 +72,8 @@ const STAGES: Readonly<Record<string, StageEntry>> = {
     words: 'KVM knows the register: it signals the eventfd behind it and resumes the guest',
   },
   'vdpa.relay': { words: 'the doorbell is not mapped: the host writes it to the NIC for the guest' },
+  'vdpa.shadow': { words: 'the VMM relays the buffer between the guest’s ring and its own shadow of it' },
+  'migration.send': { words: 'the VMM sends pages of guest memory to another host' },
   'vdpa.irqfd': { words: 'the NIC’s interrupt becomes a signal on the guest’s irqfd' },
   'vhost.wakeup': { words: 'the worker thread of vhost wakes up' },
   'vhost.fetch': {
