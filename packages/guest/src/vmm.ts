@@ -199,7 +199,7 @@ class Vmm implements RegisterTarget, SwappedDevice {
     const offers = this.#nextOffers;
     if (offers !== undefined) {
       this.#nextOffers = undefined;
-      this.#create(offers);
+      this.#device?.offer(offers);
       return;
     }
     if (!this.#started) return;

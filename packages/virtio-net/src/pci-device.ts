@@ -25,7 +25,7 @@ export class VirtioPciDevice {
   readonly config: PciConfigSpace;
   readonly msix: MsixTable;
   readonly queues: readonly PciQueue[];
-  readonly offers: FeatureSet;
+  #offers: FeatureSet;
   readonly faults: RegisterFaults = {
     unknownOffset: 0,
     wrongWidth: 0,
@@ -55,13 +55,24 @@ export class VirtioPciDevice {
       throw new RangeError(`a device with ${options.queues} queues: 1 to 65535 are possible`);
     }
     this.#options = options;
-    this.offers = options.offers;
+    this.#offers = options.offers;
     const vectors = options.vectors ?? Math.min(options.queues + 1, 256);
     const multiplier = options.notifyMultiplier ?? 4;
     this.layout = barLayout(options.queues, options.configBytes, vectors, multiplier);
     this.msix = new MsixTable(vectors, (vector) => options.onInterrupt?.(vector));
     this.config = new PciConfigSpace(this.layout, this.msix, this);
     this.queues = Array.from({ length: options.queues }, (_, i) => new PciQueue(i, options.maxQueueSize));
+  }
+
+  get offers(): FeatureSet {
+    return this.#offers;
+  }
+
+  /**
+   * Offers something else from now on: when what stands behind the device has changed and the driver resets it, in `onReset`. What a virtio reset leaves, the PCI function's own state, stays.
+   */
+  offer(offers: FeatureSet): void {
+    this.#offers = offers;
   }
 
   /** device_status. */
