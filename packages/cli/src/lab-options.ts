@@ -34,6 +34,7 @@ export async function readWanted(path: string, flags: LabFlags): Promise<WantedL
   const file = resolve(path);
   const vars = flags.var ?? {};
   const description = lab.loadLabFile(file, vars);
+  if (description.real !== undefined) return { file, text: readFileSync(file, 'utf8'), vars, description };
   const options = lab.parseCompareOptions(description.options);
   const { pcap } = description;
   const capture = pcap === undefined ? undefined : lab.loadCapture(readCapture(pcap), pcap);

@@ -1,5 +1,6 @@
 import type { LabState } from '@vhostlab/lab';
 import { renderMeasured } from './measured-table.ts';
+import { renderRealLab } from './real-lab-table.ts';
 import { renderTable } from './table.ts';
 
 /** What became of each event in each run, a line each. */
@@ -14,6 +15,7 @@ function eventLines({ runs }: LabState): string[] {
 
 /** A lab as text: its phase, a table of nodes, a table of runs. */
 export function renderLab(state: LabState): string {
+  if (state.clock === 'real') return renderRealLab(state);
   const nodes = renderTable(
     ['node', 'kind', 'placement', 'address', 'pid', 'state', 'has met'].map((title) => ({ title })),
     state.nodes.map((node) => [

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LabFolder, Tracing, WantedLab } from '@vhostlab/lab';
+import type { LabFolder, LabSupervisor, Tracing, WantedLab } from '@vhostlab/lab';
 import { OperatorError } from './errors.ts';
 import type { Io } from './io.ts';
 import { labTracing } from './lab-tracing.ts';
@@ -54,10 +54,18 @@ async function superviseLocked(
   folder: LabFolder,
   tracing: Tracing,
   securityFolder: string | undefined,
-  { onReady, isOneRun = false }: SuperviseOptions,
+  options: SuperviseOptions,
 ): Promise<void> {
   const [lab, contracts] = await Promise.all([import('@vhostlab/lab'), import('@vhostlab/contracts')]);
   folder.clear();
+  if (wanted.description.real !== undefined) {
+    const supervisor = new lab.RealSupervisor(wanted, {
+      folder,
+      vhostlab: { file: process.execPath, args: [BIN] },
+    });
+    await serveLab(io, supervisor, wanted, options);
+    return;
+  }
   const { services } = wanted.description.topology;
   let secrets = securityFolder;
   if (secrets === undefined && Object.values(services).some(({ how }) => how === 'container')) {
@@ -94,6 +102,17 @@ async function superviseLocked(
     ...(secrets === undefined ? {} : { placeContainers: lab.containerPlacer(folder, secrets, VERSION) }),
     versions: { vhostlab: VERSION, node: process.version },
   });
+  await serveLab(io, supervisor, wanted, options);
+}
+
+/** Brings a lab up and serves its control socket until it has ended. */
+async function serveLab(
+  io: Io,
+  supervisor: LabSupervisor,
+  wanted: WantedLab,
+  { onReady, isOneRun = false }: SuperviseOptions,
+): Promise<void> {
+  const [lab, contracts] = await Promise.all([import('@vhostlab/lab'), import('@vhostlab/contracts')]);
   const signal = io.interruptible();
   signal.addEventListener('abort', () => void supervisor.down(), { once: true });
   const server = await contracts.serveGrpc({

@@ -1,3 +1,5 @@
+export { admissionLines, demandAdmission } from './admission/admission.ts';
+export { admit } from './admission/admit.ts';
 export { checkScenarios } from './compare/check.ts';
 export { type CompareEnvironment, type Comparison, compare } from './compare/compare.ts';
 export { findingOf, hostCoresPerMpps } from './compare/finding.ts';
@@ -33,6 +35,9 @@ export { applyTo, controlImplementation, stateOf } from './operate/control-servi
 export { mermaidOf } from './operate/graph.ts';
 export { LABS_FOLDER, LabFolder, labNames, startOf, thisProcess } from './operate/lab-folder.ts';
 export { type LinkRow, type LinkSetting, linkRows, settableLink } from './operate/link-rows.ts';
+export type { LabSupervisor } from './operate/lab-supervisor.ts';
+export { describePlan, planReal, realAsks } from './operate/real/plan.ts';
+export { RealSupervisor, type RealSupervisorOptions } from './operate/real/real-supervisor.ts';
 export type { LabEvent, LabState, NodeState, RunState, WantedLab } from './operate/state.ts';
 export { Supervisor, type SupervisorOptions } from './operate/supervisor.ts';
 export { newToken, TOKEN_FILE } from './operate/token.ts';
@@ -43,6 +48,7 @@ export {
   type RealResult,
 } from './real/compare-real.ts';
 export { parseRealOptions, REAL_BACKENDS, REAL_WORKLOADS, type RealOptions } from './real/real-options.ts';
+export { runInGuest, shellCommand } from './real-nodes/exec-socket.ts';
 export type { ChannelTraffic, ProcessHandle } from './run/coordinate.ts';
 export type { Progress } from './run/process-runtime.ts';
 export type { ChannelTime, ProcessTime, RunMeasurement } from './run/run-meter.ts';

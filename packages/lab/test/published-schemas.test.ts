@@ -162,6 +162,10 @@ describe('examples', () => {
     }
     const lab = loadLabFile(url.pathname);
     expect(`${lab.name}.lab.yaml`).toBe(name);
+    if (lab.real !== undefined) {
+      expect(lab.real.nodes.map(({ name: node }) => node)).toEqual(Object.keys(file.system.nodes));
+      return;
+    }
     expect(parseCompareOptions(lab.options).backends).toEqual(file.roles.backends);
     if (lab.pcap !== undefined) expect(readFileSync(lab.pcap).length).toBeGreaterThan(0);
   });

@@ -222,6 +222,11 @@ function refuseLabsOnly(file: LabDescription, flags: CompareFlags): void {
   if (flags.placement === undefined && (places.size > 1 || !known)) {
     throw new OperatorError(
       `--lab: ${flags.lab} places services as ${[...places].join(' and ')}; ${mend}, or give --placement embedded or process`,
+  if (file.real !== undefined) {
+    throw new OperatorError(
+      `--lab: ${flags.lab} is a lab of real programs (time: {clock: real}); bring it up with vhostlab lab up`,
+    );
+  }
     );
   }
 }

@@ -10,7 +10,7 @@ export function register(group: Command, io: Io): void {
   const command = group
     .command('exec')
     .description(
-      'run a program beside a node: in its container, or here with VHOSTLAB_NODE, _ADDRESS and _PID set',
+      'run a program beside a node: in its container or guest, or here with VHOSTLAB_NODE, _ADDRESS and _PID set',
     )
     .argument('<lab>', 'name of the lab, or its file')
     .argument('<node>', 'name of the node')
@@ -30,12 +30,17 @@ async function exec(io: Io, name: string, node: string, program: string[], flags
   if (found.placement === 'endpoint') {
     throw new OperatorError(`${node} is run by others at ${found.address}; run the program there`);
   }
+  if (found.console !== undefined) {
+    process.exitCode = await execInGuest(io, found.console, program);
+    return;
+  }
   const [file, ...args] = found.container === undefined ? program : dockerExec(found, program);
   const environment = {
     VHOSTLAB_LAB: state.name,
     VHOSTLAB_NODE: found.name,
     VHOSTLAB_ADDRESS: found.address,
     VHOSTLAB_PID: String(found.pid ?? ''),
+    ...found.environment,
   };
   const child = spawn(file, args, {
     stdio: ['inherit', 'pipe', 'pipe'],
@@ -49,6 +54,20 @@ async function exec(io: Io, name: string, node: string, program: string[], flags
     );
     child.on('close', (code) => resolve(code ?? 1));
   });
+}
+
+/** Runs a program in a guest of the real clock, whose console its lab serves. */
+async function execInGuest(io: Io, socket: string, program: readonly string[]): Promise<number> {
+  const { runInGuest, shellCommand } = await import('@vhostlab/lab');
+  // one word is a shell command as it is, several are a program and its arguments
+  const command = program.length === 1 ? program[0] : shellCommand(program);
+  try {
+    const { status, output } = await runInGuest(socket, command);
+    io.out(output.endsWith('\n') || output === '' ? output : `${output}\n`);
+    return status;
+  } catch (error) {
+    throw new OperatorError((error as Error).message);
+  }
 }
 
 function dockerExec({ container }: NodeState, program: readonly string[]): string[] {

@@ -46,6 +46,11 @@ export function register(group: Command, io: Io): void {
     );
   addVarOption(command).action(async (what: 'compose' | 'kubernetes', file: string, flags: ExportFlags) => {
     const wanted = await readWanted(file, flags);
+    if (wanted.description.real !== undefined) {
+      throw new OperatorError(
+        `${file} is a lab of real programs (time: {clock: real}), which share memory on one machine; only labs of the virtual clock are exported`,
+      );
+    }
     const points = await pointsOf(file, flags, wanted);
     if (what === 'compose') await exportCompose(io, wanted, flags, points);
     else await exportKubernetes(io, wanted, flags, points);

@@ -14,8 +14,11 @@ export function register(group: Command, io: Io): void {
       io.out(lab.mermaidOf(lab.stateOf(await folderOf(name, flags)).state));
       return;
     }
-    const { name: labName, topology } = lab.loadLabFile(name, flags.var ?? {});
-    const nodes = topology.nodes.map((node) => ({ ...node, placement: node.placement.how }));
+    const { name: labName, topology, real } = lab.loadLabFile(name, flags.var ?? {});
+    const nodes =
+      real === undefined
+        ? topology.nodes.map((node) => ({ ...node, placement: node.placement.how }))
+        : real.nodes.map((node) => ({ ...node, placement: 'process' }));
     io.out(lab.mermaidOf({ name: labName, nodes, links: [...topology.links] }));
   });
 }

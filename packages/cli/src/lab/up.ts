@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { LabFolder, LabState, WantedLab } from '@vhostlab/lab';
 import type { Command } from 'commander';
 import { OperatorError } from '../errors.ts';
+import { EXIT_RUN_FAILED } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { addLabsOption, addVarOption, type LabFlags, readWanted } from '../lab-options.ts';
 import { renderLab } from '../lab-table.ts';
@@ -50,16 +51,19 @@ async function up(io: Io, file: string, flags: UpFlags): Promise<void> {
   const [lab, wanted] = await Promise.all([import('@vhostlab/lab'), readWanted(file, flags)]);
   const folder = new lab.LabFolder(flags.labs, wanted.description.name);
   const present = folder.owner() === undefined ? undefined : folder.readState();
+  // what a lab that is up still needs is asked by its own process
+  const admission = present === undefined ? await lab.admit(wanted.description) : undefined;
   if (flags.dryRun === true) {
     const actions =
-      present === undefined
-        ? lab.describeActions(
-            lab.planActions({ services: new Map(), runKey: undefined, isRunning: false }, wanted),
-            wanted,
-          )
-        : await lab.applyTo(present, wanted, true);
-    io.out(actions.length === 0 ? 'nothing to do\n' : `${actions.join('\n')}\n`);
+      present === undefined ? await fromNothing(wanted) : await lab.applyTo(present, wanted, true);
+    const lines = [...actions, ...(admission === undefined ? [] : lab.admissionLines(admission))];
+    io.out(lines.length === 0 ? 'nothing to do\n' : `${lines.join('\n')}\n`);
+    if (admission !== undefined) lab.demandAdmission(admission);
     return;
+  }
+  if (admission !== undefined) {
+    for (const warning of admission.warnings) io.err(`vhostlab: warning: ${warning}\n`);
+    lab.demandAdmission(admission);
   }
   if (present !== undefined) {
     const actions = await lab.applyTo(present, wanted, false);
@@ -70,13 +74,35 @@ async function up(io: Io, file: string, flags: UpFlags): Promise<void> {
       onReady: () =>
         io.out(`lab ${folder.name} is up, ready after ${folder.readState()?.ready_after_ms} ms\n`),
     });
-    if (flags.wait === true) io.out(renderLab(lab.stateOf(folder).state));
+    if (flags.wait === true) showRuns(io, lab.stateOf(folder).state);
     return;
   } else {
     const state = await startSupervisor(folder, wanted, flags.security);
     io.out(`lab ${folder.name} is up, ready after ${state.ready_after_ms} ms\n`);
   }
-  if (flags.wait === true) io.out(renderLab(await waitForRuns(io, folder)));
+  if (flags.wait === true) showRuns(io, await waitForRuns(io, folder));
+}
+
+/** The lines of bringing up a lab of which there is nothing yet. */
+async function fromNothing(wanted: WantedLab): Promise<string[]> {
+  const lab = await import('@vhostlab/lab');
+  const { real } = wanted.description;
+  if (real !== undefined) {
+    return lab.describePlan(lab.planReal({ nodes: [], links: [] }, real), real, lab.realAsks(real));
+  }
+  const nothing = { services: new Map(), runKey: undefined, isRunning: false };
+  return lab.describeActions(lab.planActions(nothing, wanted), wanted);
+}
+
+/** Prints a lab that has run everything. Throws when a run did not go well, with the status of a run that failed. */
+function showRuns(io: Io, state: LabState): void {
+  io.out(renderLab(state));
+  const failed = state.runs.filter((run) => run.state === 'failed');
+  if (failed.length === 0) return;
+  const [{ name, result = '' }] = failed;
+  throw Object.assign(new Error(`lab ${state.name}: ${name} failed: ${result}`), {
+    exitCode: EXIT_RUN_FAILED,
+  });
 }
 
 /** Starts the lab's own process and resolves when the lab is ready. Throws what kept it from that. */

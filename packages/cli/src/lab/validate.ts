@@ -14,11 +14,15 @@ export function register(group: Command, io: Io): void {
     .argument('<file>', 'lab file');
   addVarOption(command).action(async (file: string, flags: LabFlags) => {
     const { description } = await readWanted(file, flags);
-    const { nodes, links } = description.topology;
-    const { scenariosOf } = await import('@vhostlab/lab');
-    const runs = scenariosOf({ file, text: '', vars: {}, description });
+    const { links } = description.topology;
+    const { nodes } = description.real ?? description.topology;
+    const { realAsks, scenariosOf } = await import('@vhostlab/lab');
+    const runs =
+      description.real === undefined
+        ? scenariosOf({ file, text: '', vars: {}, description })
+        : realAsks(description.real);
     io.out(
-      `${file} is lab ${description.name}: ${nodes.length} nodes, ${links.length} links, runs ${runs.join(', ')}\n`,
+      `${file} is lab ${description.name}: ${nodes.length} nodes, ${links.length} links, runs ${runs.length === 0 ? 'nothing' : runs.join(', ')}\n`,
     );
   });
 }

@@ -5,24 +5,23 @@ import { readLabFile } from '../lab-file/read.ts';
 import { describeIssue } from '../scenario/describe-issue.ts';
 import { UsageError } from '../scenario/options.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
-import { describeActions } from './actions.ts';
 import { connectToLab } from './connect.ts';
+import type { LabSupervisor } from './lab-supervisor.ts';
 import type { LabState, WantedLab } from './state.ts';
-import type { Supervisor } from './supervisor.ts';
 
 /**
  * Adds an event to a lab that is up, at the end of its file as it was applied, and begins the runs anew with it. Answers
  * the lines of what was done. Throws UsageError when the event does not fit; the lab goes on as it was then.
  */
 export async function addEventTo(
-  supervisor: Supervisor,
+  supervisor: Pick<LabSupervisor, 'planned' | 'apply'> & { readonly wanted: WantedLab },
   eventJson: string,
   dryRun: boolean,
 ): Promise<string[]> {
   const { wanted } = supervisor;
   const text = withEvent(wanted.text, parseEvent(eventJson));
   const changed: WantedLab = { ...wanted, text, description: readLabFile(text, wanted.file, wanted.vars) };
-  const actions = describeActions(supervisor.plan(changed), changed);
+  const actions = supervisor.planned(changed);
   if (!dryRun) await supervisor.apply(changed);
   return actions;
 }

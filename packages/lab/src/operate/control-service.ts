@@ -8,18 +8,16 @@ import {
 } from '@vhostlab/contracts';
 import { UsageError } from '../scenario/options.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
-import { describeActions } from './actions.ts';
-import { addEventTo } from './add-event.ts';
 import { connectToLab } from './connect.ts';
 import type { LabFolder } from './lab-folder.ts';
+import type { LabSupervisor } from './lab-supervisor.ts';
 import type { LabState, WantedLab } from './state.ts';
-import type { Supervisor } from './supervisor.ts';
 
 /** Most bytes of a wanted lab. */
 const MAX_WANTED_BYTES = 32 * 1024 * 1024;
 
 /** LabService of one supervisor. */
-export function controlImplementation(supervisor: Supervisor, onDown: () => void): Implementation {
+export function controlImplementation(supervisor: LabSupervisor, onDown: () => void): Implementation {
   return implement(controlV1.LabService, {
     apply: async ({ wantedJson, dryRun }) => {
       if (wantedJson.length > MAX_WANTED_BYTES)
@@ -32,19 +30,18 @@ export function controlImplementation(supervisor: Supervisor, onDown: () => void
           `lab ${supervisor.state.name} is up already from ${file}; end it with vhostlab lab down ${supervisor.state.name} or give ${wanted.file} another name`,
         );
       }
-      const actions = describeActions(supervisor.plan(wanted), wanted);
-      if (!dryRun) {
-        try {
-          await supervisor.apply(wanted);
-        } catch (error) {
-          throw new ContractError('ABORTED', (error as Error).message, { cause: error });
-        }
+      try {
+        const actions = supervisor.planned(wanted);
+        if (!dryRun) await supervisor.apply(wanted);
+        return { actions };
+      } catch (error) {
+        const code = error instanceof UsageError ? 'FAILED_PRECONDITION' : 'ABORTED';
+        throw new ContractError(code, (error as Error).message, { cause: error });
       }
-      return { actions };
     },
     addEvent: async ({ eventJson, dryRun }) => {
       try {
-        return { actions: await addEventTo(supervisor, eventJson, dryRun) };
+        return { actions: await supervisor.addEvent(eventJson, dryRun) };
       } catch (error) {
         const code = error instanceof UsageError ? 'INVALID_ARGUMENT' : 'ABORTED';
         throw new ContractError(code, (error as Error).message, { cause: error });

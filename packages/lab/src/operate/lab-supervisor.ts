@@ -1,3 +1,4 @@
+import { UsageError } from '../scenario/options.ts';
 import type { EventLog } from './events.ts';
 import type { LabState, WantedLab } from './state.ts';
 
@@ -15,4 +16,11 @@ export interface LabSupervisor {
   addEvent(eventJson: string, dryRun: boolean): Promise<string[]>;
   /** Ends everything that the lab has started. Answers what was ended. */
   down(): Promise<string[]>;
+}
+
+/** What a lab says that is up on one clock and whose file now names the other. */
+export function otherClock(name: string): UsageError {
+  return new UsageError(
+    `lab ${name} is up on the other clock than its file says now; end it with vhostlab lab down ${name} first`,
+  );
 }

@@ -1,8 +1,10 @@
 import type { EventOutcome } from '../compare/event-outcomes.ts';
 import type { Measured } from '../compare/measured.ts';
+import type { Migration } from '../compare/migration-outcome.ts';
 import type { Result } from '../compare/result.ts';
 import type { LabFileEvent } from '../lab-file/events/lab-event.ts';
 import type { LabDescription } from '../lab-file/read.ts';
+import type { RealKind } from '../lab-file/real-schema.ts';
 import type { NodeKind } from '../lab-file/topology-schema.ts';
 import type { Part, STATION } from '../services/parts.ts';
 
@@ -25,8 +27,9 @@ export type ServiceState = 'starting' | 'listening' | 'greeted' | 'ready' | 'sta
 /** A node of a lab that is up. */
 export interface NodeState {
   name: string;
-  kind: NodeKind | typeof STATION;
-  service: Part;
+  kind: NodeKind | RealKind | typeof STATION;
+  /** The service that it lives in; on the real clock, where a node is a program, its kind. */
+  service: Part | RealKind;
   placement: string;
   address: string;
   pid?: number;
@@ -34,6 +37,10 @@ export interface NodeState {
   state: ServiceState;
   /** Processes that it has met. */
   neighbours: string[];
+  /** Socket where a guest of the real clock takes commands. */
+  console?: string;
+  /** Variables by which programs beside a node of the real clock find it. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 /** One workload over one back end. */
@@ -46,14 +53,20 @@ export interface RunState {
   frames_sha256?: string;
   throughput_mpps?: number;
   p50_us?: number;
+  /** On the real clock: the line of the output that tells how it went. */
+  result?: string;
   /** What became of the events of the lab. */
   events?: EventOutcome[];
+  /** How the guest got to another host. */
+  migration?: Migration;
 }
 
 /** What `inspect -f json` prints. */
 export interface LabState {
   schema: 1;
   name: string;
+  /** Undefined: virtual. */
+  clock?: 'real';
   file: string;
   folder: string;
   phase: LabPhase;
@@ -84,8 +97,8 @@ export interface LabState {
 export interface LabEvent {
   number: number;
   at: string;
-  kind: 'lab' | 'service' | 'run' | 'action';
-  /** Lab, service or run. */
+  kind: 'lab' | 'service' | 'node' | 'run' | 'action';
+  /** Lab, service, node of the real clock, or run. */
   name: string;
   what: string;
   detail?: string;
@@ -102,5 +115,6 @@ export function finished(run: RunState, result: Result): RunState {
     throughput_mpps: result.throughput_mpps,
     p50_us: result.latency_us.p50,
     ...(result.events === undefined ? {} : { events: result.events }),
+    ...(result.migration === undefined ? {} : { migration: result.migration }),
   };
 }

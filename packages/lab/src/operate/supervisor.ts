@@ -9,11 +9,13 @@ import type { Tracing } from '../services/serve.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import type { ServiceCommand } from '../services/service-process.ts';
 import { type Action, describeActions, placementText, planActions, runKeyOf } from './actions.ts';
+import { addEventTo } from './add-event.ts';
 import type { EventLog } from './events.ts';
 import type { LabFolder } from './lab-folder.ts';
 import { LabRecord } from './lab-record.ts';
 import { runAll, tellProgress } from './lab-runs.ts';
 import { LabServices, type PlaceContainers } from './lab-services.ts';
+import { type LabSupervisor, otherClock } from './lab-supervisor.ts';
 import { labWatchdog } from './lab-watchdog.ts';
 import type { Surroundings } from './placed.ts';
 import { type RunInputs, runInputs } from './run-inputs.ts';
@@ -45,7 +47,7 @@ const RESET_TIMEOUT_MS = 1_000;
  * One lab that is up: owns its services, joins them, runs what the file says, and keeps state and events. After a
  * failure everything that it started is ended; what others run is left alone.
  */
-export class Supervisor {
+export class Supervisor implements LabSupervisor {
   /** Resolves when the lab has ended, with the error that ended it, if one did. */
   readonly ended: Promise<Error | undefined>;
   readonly #options: SupervisorOptions;
@@ -118,6 +120,15 @@ export class Supervisor {
       { services: this.#services.present, runKey: this.#runKey, isRunning: this.state.phase === 'running' },
       wanted,
     );
+  }
+
+  planned(wanted: WantedLab): string[] {
+    if (wanted.description.real !== undefined) throw otherClock(wanted.description.name);
+    return describeActions(this.plan(wanted), wanted);
+  }
+
+  addEvent(eventJson: string, dryRun: boolean): Promise<string[]> {
+    return addEventTo(this, eventJson, dryRun);
   }
 
   /**

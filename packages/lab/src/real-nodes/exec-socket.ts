@@ -44,6 +44,8 @@ async function answer(
 /** Runs a shell command in the guest behind `path`. Rejects with one sentence when it cannot be run. */
 export async function runInGuest(path: string, command: string): Promise<GuestResult> {
   const { promise, resolve, reject } = Promise.withResolvers<GuestResult>();
+  // told by what is awaited below, also when there is no connection
+  promise.catch(() => undefined);
   let text = '';
   const socket = await TextSocket.connect(
     'guest',

@@ -111,6 +111,11 @@ export class NodeProcess {
     return this.#isEnding;
   }
 
+  /** How it ended; empty while it runs. */
+  get howEnded(): string {
+    return this.#how ?? '';
+  }
+
   /** The last 256 KiB of what it wrote. */
   output(): string {
     return this.#text;

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { chmodSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -121,6 +122,9 @@ export class OvsNode implements RunningNode {
     if (flows !== undefined) {
       await this.#tool('ovs-ofctl', ['del-flows', bridge]);
       for (const flow of flows) await this.#tool('ovs-ofctl', ['add-flow', bridge, ovsFlow(flow)]);
+    }
+    for (const file of readdirSync(folder)) {
+      if (statSync(join(folder, file)).isSocket()) chmodSync(join(folder, file), 0o600);
     }
     if (ports === 'dpdkvhostuserclient') return;
     await this.#addPorts();

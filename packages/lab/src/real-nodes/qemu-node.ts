@@ -6,7 +6,7 @@ import { serveConsole } from './exec-socket.ts';
 import { GuestConsole } from './guest-console.ts';
 import { deviceSetUp, imageKernel, writeInitrd } from './linux-image.ts';
 import { isListeningAlone } from './listening.ts';
-import { NodeFault, NodeProcess } from './node-process.ts';
+import { NodeProcess } from './node-process.ts';
 import { requireProgram } from './programs.ts';
 import { macAddress, machineArguments, optionText } from './qemu-arguments.ts';
 import { Qmp } from './qmp.ts';
@@ -17,6 +17,7 @@ import {
   READY_TIMEOUT_MS,
   type RunningNode,
 } from './running-node.ts';
+import { within } from './within.ts';
 
 const RECONNECT_S = 1;
 const RUN_TIMEOUT_MS = 10 * 60_000;
@@ -96,7 +97,8 @@ export class QemuNode implements RunningNode {
       await within(guest.ready(READY_TIMEOUT_MS), stop);
     } catch (error) {
       stop.throwIfAborted();
-      throw new NodeFault(`${this.#place.name} (process ${pid}): ${(error as Error).message}`);
+      const [first] = (error as Error).message.split('\n');
+      throw main.fault(first.replace('; it wrote:', ''));
     }
     this.#server = await serveConsole(this.console, () => this.#guest);
     chmodSync(this.console, 0o600);
@@ -183,19 +185,5 @@ export class QemuNode implements RunningNode {
       '-serial',
       `unix:${optionText(this.#serialPath)},server=on,wait=off`,
     ];
-  }
-}
-
-/** What a promise resolves with, or the reason why everything stops. */
-export async function within<T>(promise: Promise<T>, stop: AbortSignal): Promise<T> {
-  stop.throwIfAborted();
-  const { promise: stopped, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(stop.reason);
-  stop.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, stopped]);
-  } finally {
-    stop.removeEventListener('abort', onAbort);
-    promise.catch(() => undefined);
   }
 }

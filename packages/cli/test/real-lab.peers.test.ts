@@ -1,0 +1,158 @@
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LabState } from '@vhostlab/lab';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { ensureHugePages } from '../../../tools/peers/index.ts';
+import { lives, run, Scratch, start } from './command.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const GOOD = '5 packets transmitted, 5 packets received, 0% packet loss';
+const PATIENCE = { timeout: 60_000, interval: 100 };
+
+let scratch: Scratch;
+beforeEach(() => {
+  scratch = new Scratch();
+  symlinkSync(join(root, 'examples'), scratch.file('examples'));
+});
+afterEach(async () => {
+  for (const name of ['ping-ovs', 'ping-vhostlab', 'dpdk']) await run(scratch, 'lab', 'down', name);
+  scratch.remove();
+});
+
+async function inspect(name: string): Promise<LabState> {
+  return JSON.parse((await run(scratch, 'lab', 'inspect', name, '-f', 'json')).stdout) as LabState;
+}
+
+/** Processes that were started in the lab's folder of temporary files, and those that are shown. */
+function processesOf(state: LabState): number[] {
+  const folder = state.control.slice('unix:'.length).replace(/\/control\.sock$/, '');
+  const ours = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(folder);
+      } catch {
+        return false;
+      }
+    });
+  return [...new Set([...ours.map(Number), ...state.nodes.map(({ pid }) => pid as number)])];
+}
+
+/** Sockets below a folder, with their modes. */
+function socketsBelow(folder: string): [string, number][] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => [name, statSync(join(folder, name))] as const)
+    .filter(([, stat]) => stat.isSocket())
+    .map(([name, stat]) => [name, stat.mode & 0o777]);
+}
+
+it('Linux guests ping through a real Open vSwitch; a guest that dies ends the lab by name', async () => {
+  expect(ensureHugePages(160 * 1024 * 1024)).toBe(true);
+  // the example, and something that goes on for long
+  const text = readFileSync(join(root, 'examples/ping-ovs.lab.yaml'), 'utf8');
+  writeFileSync(scratch.file('ovs.lab.yaml'), text.replace('10.0.0.2]', '10.0.0.2, sleep 600]'));
+  const up = start(scratch, 'lab', 'up', 'ovs.lab.yaml', '--wait');
+  await vi.waitFor(async () => expect((await inspect('ping-ovs')).runs[0]?.state).toBe('complete'), PATIENCE);
+  const state = await inspect('ping-ovs');
+  expect(state).toMatchObject({ clock: 'real', phase: 'running', ready: true });
+  expect(state.runs[0]).toMatchObject({ result: GOOD, packets: 5, delivered: 5 });
+  expect(state.nodes.map(({ name, state: how, neighbours }) => [name, how, neighbours])).toEqual([
+    ['vm0', 'ready', ['ovs0:port0']],
+    ['vm1', 'ready', ['ovs0:port1']],
+    ['ovs0', 'ready', ['vm0:vhost0', 'vm1:vhost0']],
+  ]);
+  const folder = state.control.slice('unix:'.length).replace(/\/control\.sock$/, '');
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  const sockets = socketsBelow(folder);
+  expect(sockets.map(([name]) => name)).toEqual(
+    expect.arrayContaining(['ovs0/port0', 'ovs0/port1', 'vm0/qmp.sock']),
+  );
+  expect(sockets.filter(([, mode]) => mode !== 0o600)).toEqual([]);
+
+  const ports = await run(
+    scratch,
+    'lab',
+    'exec',
+    'ping-ovs',
+    'ovs0',
+    '--',
+    'ovs-ofctl',
+    'dump-ports',
+    'br0',
+    '2',
+  );
+  expect(Number(/rx pkts=(\d+)/.exec(ports.stdout)?.[1])).toBeGreaterThanOrEqual(5);
+  const guest = await run(scratch, 'lab', 'exec', 'ping-ovs', 'vm1', '--', 'ip', 'addr', 'show', 'eth0');
+  expect([guest.status, guest.stdout]).toEqual([0, expect.stringContaining('inet 10.0.0.2/24')]);
+  const events = await run(scratch, 'lab', 'events', 'ping-ovs');
+  expect(events.stdout).toContain(`run vm0: ping -c 5 -i 0.2 10.0.0.2: complete (${GOOD})`);
+  expect((await run(scratch, 'lab', 'up', 'ovs.lab.yaml')).stdout).toBe(
+    'lab ping-ovs is up, nothing to do\n',
+  );
+
+  const processes = processesOf(state);
+  expect(processes.length).toBeGreaterThanOrEqual(5);
+  process.kill(state.nodes[1].pid as number, 'SIGKILL');
+  expect(await up.exited).toBe(3);
+  expect(up.stderr()).toMatch(/node vm1 \(process \d+\) was ended by SIGKILL; the lab is incomplete/);
+  await vi.waitFor(() => expect(processes.filter(lives)).toEqual([]), PATIENCE);
+  expect((await inspect('ping-ovs')).nodes.map(({ state: how }) => how)).toEqual(['ended', 'lost', 'ended']);
+  expect(scratch.leftovers()).toEqual([]);
+}, 180_000);
+
+it('Linux guests ping through our own switch; nothing is left of a lab whose supervisor is killed', async () => {
+  const up = await run(scratch, 'lab', 'up', 'examples/ping-vhostlab.lab.yaml', '--wait');
+  expect([up.status, up.stdout]).toEqual([0, expect.stringContaining(GOOD)]);
+  const state = await inspect('ping-vhostlab');
+  const processes = processesOf(state);
+  expect(processes.filter(lives).length).toBeGreaterThanOrEqual(4);
+  process.kill(state.supervisor, 'SIGKILL');
+  await vi.waitFor(() => expect(processes.filter(lives)).toEqual([]), PATIENCE);
+  expect(scratch.leftovers()).toEqual([]);
+  expect(await inspect('ping-vhostlab')).toMatchObject({
+    phase: 'failed',
+    error: expect.stringContaining('was killed'),
+  });
+}, 180_000);
+
+it('DPDK sends to DPDK through our switch; a change starts anew what it touches, down ends all', async () => {
+  const lab = `schema: 1
+name: dpdk
+system:
+  nodes:
+    asks: {kind: testpmd, forward: flowgen, frames: 500, mac: "52:54:00:00:00:01", memoryMiB: 64}
+    answers: {kind: testpmd, forward: macswap, mac: "52:54:00:00:00:02", memoryMiB: 64}
+    sw: {kind: backend, mode: interrupt, flows: ["in_port=port0,actions=output:port1", "in_port=port1,actions=output:port0"]}
+  links:
+    - [asks:vhost0, sw:port0]
+    - [answers:vhost0, sw:port1]
+time: {clock: real}
+`;
+  const file = scratch.file('dpdk.lab.yaml');
+  writeFileSync(file, lab);
+  const up = await run(scratch, 'lab', 'up', file, '--wait');
+  expect([up.status, up.stdout]).toEqual([0, expect.stringContaining('asks: 500 frames received  complete')]);
+  const before = await inspect('dpdk');
+  expect(before.runs[0].delivered).toBeGreaterThanOrEqual(500);
+  // a program that is started otherwise takes those with it that are joined to it
+  writeFileSync(file, lab.replace('frames: 500', 'frames: 900'));
+  const planned = await run(scratch, 'lab', 'up', file, '--dry-run');
+  expect(planned.stdout).toBe(
+    'stop asks (testpmd)\nstop answers (testpmd)\nstop sw (backend)\nstart sw (backend)\nstart asks (testpmd)\nstart answers (testpmd)\nrun asks: 900 frames received\n',
+  );
+  const again = await run(scratch, 'lab', 'up', file, '--wait');
+  expect([again.status, again.stdout]).toEqual([
+    0,
+    expect.stringContaining('asks: 900 frames received  complete'),
+  ]);
+  const state = await inspect('dpdk');
+  expect(before.nodes.map(({ pid }) => pid as number).filter(lives)).toEqual([]);
+
+  const processes = processesOf(state);
+  const down = await run(scratch, 'lab', 'down', 'dpdk');
+  expect(down.stdout).toBe(
+    'ended asks (testpmd)\nended answers (testpmd)\nended sw (backend)\nlab dpdk is down\n',
+  );
+  expect(processes.filter(lives)).toEqual([]);
+  expect(scratch.leftovers()).toEqual([]);
+}, 120_000);
