@@ -7,7 +7,7 @@ import { createProgram } from './program.ts';
 /** Runs one command line (without node and script) and gives the exit status; prints errors, never throws. */
 export async function main(args: readonly string[], io: Io = processIo()): Promise<number> {
   try {
-    const program = await createProgram(io);
+    const program = await createProgram(io, args);
     await program.parseAsync([...args], { from: 'user' });
     return EXIT_OK;
   } catch (error) {

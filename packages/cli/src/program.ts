@@ -4,8 +4,11 @@ import type { Io } from './io.ts';
 import { type CommandModule, loadCommands } from './load-commands.ts';
 import { VERSION } from './version.ts';
 
-/** The program with every command of src/commands/. Errors of usage are thrown as CommanderError, never exit. */
-export async function createProgram(io: Io): Promise<Command> {
+/**
+ * The program with the commands of src/commands/: all of them, or the one that `words` begin with. Errors of usage are
+ * thrown as CommanderError, never exit.
+ */
+export async function createProgram(io: Io, words: readonly string[] = []): Promise<Command> {
   const program = new Command('vhostlab')
     .description('A virtio-networking testbed: the same packets over vhost-net, vhost-user, vfio and vDPA.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -17,7 +20,7 @@ export async function createProgram(io: Io): Promise<Command> {
     })
     .showHelpAfterError('(--help lists what there is)')
     .exitOverride();
-  const modules = await loadCommands('commands');
+  const modules = await loadCommands('commands', words);
   for (const module of modules) {
     module.register(program, io);
   }

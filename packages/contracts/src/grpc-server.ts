@@ -16,7 +16,6 @@ import { ContractError, toWireStatus } from './errors.ts';
 import { asBuffer, byteDefinition } from './grpc-definition.ts';
 import { CHANNEL_OPTIONS, ERROR_DETAIL_KEY } from './grpc-options.ts';
 import { MessageQueue } from './message-queue.ts';
-import { addReflection } from './reflection.ts';
 import { isTokenRight, type Security, serverCredentials, TOKEN_KEY } from './security.ts';
 import { type Implementation, serveCall } from './serve-call.ts';
 import { STATUS } from './status.ts';
@@ -69,7 +68,10 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const names = ['', ...options.implementations.map(({ service }) => service.typeName)];
   const health = new HealthImplementation();
   health.addToServer(server);
-  if (security.token === undefined) addReflection(server, options.implementations);
+  // a lab's own services are asked by nobody else, and loading it takes time
+  if (security.token === undefined) {
+    (await import('./reflection.ts')).addReflection(server, options.implementations);
+  }
   const setServing = (serving: boolean): void => {
     for (const name of names) {
       health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');

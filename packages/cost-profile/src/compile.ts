@@ -1,27 +1,10 @@
 import { type CompiledProfile, OPS } from '@vhostlab/engine';
-import { parse } from 'yaml';
-import { type CostProfile, costProfileSchema } from './schema.ts';
+import type { CostProfile } from './schema.ts';
 
 /** A profile that cannot be used; the message is one sentence that names the field and the mend. */
 export class CostProfileError extends Error {
   override readonly name = 'CostProfileError';
   readonly exitCode = 2;
-}
-
-/** Reads a profile file's text. Throws CostProfileError naming the first field that is wrong. */
-export function parseCostProfile(text: string, origin: string): CostProfile {
-  let data: unknown;
-  try {
-    data = parse(text);
-  } catch (error) {
-    throw new CostProfileError(`${origin} is not YAML: ${(error as Error).message.split('\n')[0]}`);
-  }
-  const result = costProfileSchema.safeParse(data);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    throw new CostProfileError(`${origin}: ${issue.path.join('.') || 'the file'}: ${issue.message}`);
-  }
-  return result.data;
 }
 
 /** Turns a profile into the meter's arrays. Every operation must have a cost and no unknown one may stand there. */

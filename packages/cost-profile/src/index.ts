@@ -1,2 +1,3 @@
-export { CostProfileError, compileCostProfile, parseCostProfile } from './compile.ts';
+export { CostProfileError, compileCostProfile } from './compile.ts';
+export { parseCostProfile } from './parse.ts';
 export { type CostProfile, costProfileSchema } from './schema.ts';

@@ -139,7 +139,16 @@ async function runOver(
   const signal = io.interruptible();
   const service = (role: string, address: string, plugins: readonly string[] = []) => ({
     file: process.execPath,
-    args: [BIN, 'serve', role, '--listen', address, '--exit-with-stdin', ...pluginArguments(plugins)],
+    args: [
+      BIN,
+      'serve',
+      role,
+      '--listen',
+      address,
+      '--exit-with-stdin',
+      '--spans',
+      ...pluginArguments(plugins),
+    ],
   });
   const onProgress = ({ delivered, reachedPs }: Progress): void =>
     progress.update(

@@ -2,7 +2,7 @@ import { Argument, type Command } from 'commander';
 import { OperatorError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { keepOption } from '../plugin-flags.ts';
-import { VERSION } from '../version.ts';
+import { startServiceTracing } from '../service-tracing.ts';
 
 const PARTS = ['guest', 'backend', 'switch', 'nic', 'station'] as const;
 
@@ -28,6 +28,10 @@ export function register(program: Command, io: Io): void {
     )
     .option('--option <name=value>', 'an option of the only plugin; repeat for more', keepOption, {})
     .option('--with-built-in', 'backend: host the built-in back ends besides the plugins')
+    .option(
+      '--spans',
+      'keep spans for whoever asks for them; without it they are made for an OTLP endpoint only',
+    )
     .option('--exit-with-stdin', 'end when standard input ends (for a parent process)')
     .addHelpText('after', '\nExample:\n  vhostlab serve backend --listen unix:/tmp/backend.sock')
     .action((role: (typeof PARTS)[number], flags: ServeFlags) => serve(io, role, flags));
@@ -40,20 +44,23 @@ interface ServeFlags {
   plugin?: string[];
   withBuiltIn?: boolean;
   option: Record<string, unknown>;
+  spans?: boolean;
   exitWithStdin?: boolean;
 }
 
 async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): Promise<void> {
   const { listen, tokenFile, tls } = flags;
-  const [
-    { AddressError, createGrpcTransport, loadSecurity, serveGrpc },
-    { hostServices, PLUGINS },
-    { startTracing },
-  ] = await Promise.all([import('@vhostlab/contracts'), import('@vhostlab/lab'), import('../tracing.ts')]);
+  const [{ AddressError, createGrpcTransport, loadSecurity, serveGrpc }, { hostParts, loadService }] =
+    await Promise.all([import('@vhostlab/contracts'), import('@vhostlab/lab/serve')]);
   const plugin = await openPlugged(role, flags);
+  const service = await loadService(
+    role,
+    plugin === undefined
+      ? undefined
+      : { definitions: plugin.devices, withBuiltIn: flags.withBuiltIn === true },
+  );
   const instanceId = `${role}-${process.pid}`;
-  const tracing = startTracing(role, instanceId, VERSION);
-  const { logger } = tracing.telemetry;
+  const { tracing, logger, shutdown } = await startServiceTracing(role, instanceId, flags.spans === true);
   const stop = new AbortController();
   const refuse = (error: unknown): unknown =>
     error instanceof AddressError ? new OperatorError(`--listen: ${error.message}`) : error;
@@ -64,17 +71,14 @@ async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): P
       ...(tls === undefined ? {} : { tlsFolder: tls }),
     });
   } catch (error) {
-    await tracing.telemetry.shutdown();
+    await shutdown();
     throw error instanceof AddressError ? new OperatorError(error.message) : error;
   }
-  const hosted = hostServices([role], {
+  const hosted = hostParts([role], service, {
     instanceId,
     processId: process.pid,
     tracing,
     exit: () => stop.abort(),
-    ...(plugin === undefined
-      ? {}
-      : { plugins: flags.withBuiltIn === true ? [...PLUGINS, ...plugin.devices] : plugin.devices }),
     connect: (address, peer) => createGrpcTransport(address, { security, serverName: peer }),
   });
   const server = await serveGrpc({
@@ -83,7 +87,7 @@ async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): P
     security,
     onFault: (method, error) => logger.error({ method: method.name, err: error }, 'a call failed'),
   }).catch(async (error: unknown) => {
-    await tracing.telemetry.shutdown();
+    await shutdown();
     throw refuse(error);
   });
   io.out(`vhostlab ${role} listens on ${server.address}\n`);
@@ -100,7 +104,7 @@ async function serve(io: Io, role: (typeof PARTS)[number], flags: ServeFlags): P
   logger.info('draining');
   hosted.runtime.close();
   await server.close(1000);
-  await tracing.telemetry.shutdown();
+  await shutdown();
   await plugin?.close();
   process.stdin.destroy();
 }

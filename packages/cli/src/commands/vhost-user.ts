@@ -1,10 +1,15 @@
 import type { Command } from 'commander';
 import type { Io } from '../io.ts';
-import { loadCommands } from '../load-commands.ts';
+import { type CommandModule, loadCommands } from '../load-commands.ts';
 
-const modules = await loadCommands('vhost-user');
+let modules: readonly CommandModule[] = [];
+export let examples: NonNullable<CommandModule['examples']> = [];
 
-export const examples = modules.flatMap((module) => module.examples ?? []);
+/** Loads the commands of the group, or the one that is called. */
+export async function prepare(words: readonly string[]): Promise<void> {
+  modules = await loadCommands('vhost-user', words);
+  examples = modules.flatMap((module) => module.examples ?? []);
+}
 
 /** Adds `vhostlab vhost-user`, the group of the commands in src/vhost-user/: one file each, listed nowhere else. */
 export function register(program: Command, io: Io): void {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { compileCostProfile, costProfileSchema } from '@vhostlab/cost-profile';
+import { compileCostProfile, costProfileSchema } from '@vhostlab/cost-profile/compiled';
 import {
   CORE_ARENA_BYTES,
   type CoreStatistics,

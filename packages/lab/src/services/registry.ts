@@ -1,17 +1,13 @@
-import { type BackendHost, backendHost, type PluginDefinition } from '@vhostlab/backend-sdk';
-import { vdpaPlugin } from '@vhostlab/backend-vdpa';
-import { vfioPlugin } from '@vhostlab/backend-vfio';
-import { vhostNetPlugin } from '@vhostlab/backend-vhost-net';
-import { vhostUserPlugin } from '@vhostlab/backend-vhost-user';
+import { type BackendHost, backendHost } from '@vhostlab/backend-sdk';
 import type { ComponentDefinition, Role } from '@vhostlab/contracts';
 import type { ModuleRegistry } from '@vhostlab/engine';
 import { guestDefinition, guestModules } from '@vhostlab/guest';
 import { nicDefinition, nicModules } from '@vhostlab/nic';
 import { switchDefinition, switchModules } from '@vhostlab/switch';
 import type { ScenarioConfig } from '@vhostlab/workload';
+import { PLUGINS } from './built-in-plugins.ts';
 
-/** The back ends of this build, in the order of tables. A new one is one line here. */
-export const PLUGINS: readonly PluginDefinition[] = [vhostNetPlugin, vhostUserPlugin, vfioPlugin, vdpaPlugin];
+export { PLUGINS };
 
 const backend: BackendHost = backendHost(PLUGINS);
 

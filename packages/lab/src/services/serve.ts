@@ -1,100 +1,22 @@
 import { backendHost, type PluginDefinition } from '@vhostlab/backend-sdk';
-import {
-  type commonV1,
-  componentProgram,
-  type Implementation,
-  implementLifecycle,
-  type MessageInitShape,
-  type Transport,
-  toUint64,
-} from '@vhostlab/contracts';
-import type { CoreModule } from '@vhostlab/engine';
-import type { Progress } from '../run/process-runtime.ts';
-import { RuntimeServer } from '../run/runtime-service.ts';
-import { isRole, type Part, STATION } from './parts.ts';
+import { type HostedServices, type HostOptions, hostParts } from './host-parts.ts';
+import type { Part } from './parts.ts';
 import { SERVICES } from './registry.ts';
 
-/** Where spans of a process go; the mains make it of their telemetry. */
-export interface Tracing {
-  /** Provider of the spans of one service, undefined: none are made. */
-  providerFor(service: string): Parameters<typeof implementLifecycle>[2];
-  takeSpans(): { otlpJson: Uint8Array; dropped: number };
-}
+export type { HostedServices, Tracing } from './host-parts.ts';
 
-/** The services of one process, ready to be given to a server or a local transport. */
-export interface HostedServices {
-  implementations: Implementation[];
-  runtime: RuntimeServer;
-}
-
-/** Puts services and the runtime that executes their cores into this process. */
+/** Puts parts of a lab and the runtime that executes their cores into this process, with everything loaded. */
 export function hostServices(
   parts: readonly Part[],
-  options: {
-    instanceId: string;
-    processId: number;
-    tracing: Tracing;
-    exit(): void;
-    onProgress?(progress: Progress): void;
+  options: HostOptions & {
     /** Back ends in place of the built-in ones. */
     plugins?: readonly PluginDefinition[];
-    /** Connects to a neighbour; over gRPC without certificates unless said otherwise. */
-    connect?(address: string, peer: string): Transport;
   },
 ): HostedServices {
-  const { instanceId, processId, tracing } = options;
-  const services =
-    options.plugins === undefined ? SERVICES : { ...SERVICES, backend: backendHost(options.plugins) };
-  const modules = new Map<string, CoreModule>();
-  for (const part of parts) {
-    // the station's cores are of the nic's making
-    for (const [name, module] of services[isRole(part) ? part : 'nic'].modules) modules.set(name, module);
-  }
-  const runtime = new RuntimeServer({
-    own: {
-      instanceId,
-      processId,
-      name: parts.join('+'),
-      version: { major: 0, minor: 1, patch: 0 },
-      clocks: [1],
-    },
-    modules,
-    takeSpans: () => tracing.takeSpans(),
-    exit: options.exit,
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    ...(options.connect === undefined ? {} : { connect: options.connect }),
-  });
-  const implementations = parts.filter(isRole).map((role) => {
-    const program = componentProgram(services[role].definition, { instanceId, processId }, () =>
-      statistics(runtime, role),
-    );
-    return implementLifecycle(role, program, tracing.providerFor(role));
-  });
-  return { implementations: [...implementations, ...runtime.implementations()], runtime };
-}
-
-/** Counters of one service in the run that the process has now. */
-function statistics(runtime: RuntimeServer, role: Part): MessageInitShape<typeof commonV1.StatisticsSchema> {
-  const results = runtime.results();
-  if (results === undefined) return {};
-  const cores = results.cores.filter(
-    ({ service }) => service === role || (service === STATION && role === 'nic'),
+  const { plugins, ...rest } = options;
+  return hostParts(
+    parts,
+    plugins === undefined ? SERVICES : { ...SERVICES, backend: backendHost(plugins) },
+    rest,
   );
-  const drops = new Map<string, number>();
-  const counters = cores.flatMap((core) =>
-    Object.entries(core.counters)
-      .sort(([x], [y]) => (x < y ? -1 : 1))
-      .map(([name, value]) => {
-        if (name.startsWith('drop.')) drops.set(name.slice(5), (drops.get(name.slice(5)) ?? 0) + value);
-        return { core: core.id, name, value: toUint64(value) };
-      }),
-  );
-  return {
-    atPs: toUint64(results.reachedPs),
-    counters,
-    drops: [...drops]
-      .sort(([x], [y]) => (x < y ? -1 : 1))
-      .map(([reason, count]) => ({ reason, count: toUint64(count) })),
-    resultsJson: JSON.stringify(Object.fromEntries(cores.map(({ id, results: own }) => [id, own]))),
-  };
 }
