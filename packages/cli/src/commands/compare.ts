@@ -222,6 +222,11 @@ async function runOver(
 
 /** Refuses what a lab file can say and this command does not do; --placement may replace the file's. */
 function refuseLabsOnly(file: LabDescription, flags: CompareFlags): void {
+  if (file.real !== undefined) {
+    throw new OperatorError(
+      `--lab: ${flags.lab} is a lab of real programs (time: {clock: real}); bring it up with vhostlab lab up`,
+    );
+  }
   const { services, wireLatencyNs } = file.topology;
   const mend = 'run it with vhostlab lab up';
   if (wireLatencyNs !== undefined)
@@ -231,11 +236,6 @@ function refuseLabsOnly(file: LabDescription, flags: CompareFlags): void {
   if (flags.placement === undefined && (places.size > 1 || !known)) {
     throw new OperatorError(
       `--lab: ${flags.lab} places services as ${[...places].join(' and ')}; ${mend}, or give --placement embedded or process`,
-  if (file.real !== undefined) {
-    throw new OperatorError(
-      `--lab: ${flags.lab} is a lab of real programs (time: {clock: real}); bring it up with vhostlab lab up`,
-    );
-  }
     );
   }
 }
