@@ -1,18 +1,40 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { distributed } from './_distributed.ts';
 
 const BIN = new URL('../../packages/cli/bin/vhostlab.mjs', import.meta.url).pathname;
 const TARGET_S = 3;
 
 /**
- * `npm run bench -- lab [--rounds N]`: seconds from `vhostlab lab up` to a lab that is ready, guest, back end, switch and
- * network card in a process each, start of the command and of the lab's own process included.
+ * `npm run bench -- lab [--rounds N] [--packets N] [--only up|virtual]`: seconds from `vhostlab lab up` to a lab that is ready, guest, back end, switch and
+ * network card in a process each, start of the command and of the lab's own process included. Then virtual time over
+ * processes: wall time of a run against embedded, for a lab that is cut at its wire of 10 µs, and everywhere.
  */
-export function main(args: string[]): void {
-  const { values } = parseArgs({ args, options: { rounds: { type: 'string', default: '5' } } });
+export async function main(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      packets: { type: 'string', default: '20000' },
+      only: { type: 'string' },
+    },
+  });
+  const load = (): string => loadavg()[0].toFixed(1);
+  console.log(`load average at the start: ${load()}`);
+  if (values.only !== 'virtual') benchUp(Number(values.rounds));
+  if (values.only !== 'up') {
+    const [packets, rounds] = [Number(values.packets), Number(values.rounds)];
+    await distributed('cut at the wire', packets, rounds);
+    // between queues a round is 60 ns long: a tenth of the packets takes long enough
+    await distributed('cut everywhere', Math.ceil(packets / 10), rounds);
+  }
+  console.log(`load average at the end: ${load()}, of which this benchmark makes up to 2`);
+}
+
+function benchUp(rounds: number): void {
   const folder = mkdtempSync(join(tmpdir(), 'vhostlab-bench-'));
   const file = join(folder, 'bench.lab.yaml');
   writeFileSync(
@@ -26,7 +48,7 @@ export function main(args: string[]): void {
   const command: number[] = [];
   const inside: number[] = [];
   try {
-    for (let round = 0; round < Number(values.rounds); round++) {
+    for (let round = 0; round < rounds; round++) {
       const from = process.hrtime.bigint();
       vhostlab('up', file);
       command.push(Number(process.hrtime.bigint() - from) / 1e9);
