@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readLabFile } from '../src/lab-file/read.ts';
 import type { RealLab } from '../src/lab-file/real-lab.ts';
+import { REAL_KINDS, settingNames } from '../src/lab-file/real-schema.ts';
 import { describePlan, planReal, realAsks, startOrder } from '../src/operate/real/plan.ts';
 
 const PING = `schema: 1
@@ -208,4 +210,16 @@ describe('the plan of a lab on the real clock', () => {
     expect(stop.map(({ name }) => name)).toEqual(['other', 'echo']);
     expect(start.map(({ name }) => name)).toEqual(['other', 'echo']);
   });
+});
+
+it('the page of lab files names every setting of the kind that has it', () => {
+  const page = readFileSync(new URL('../../../docs/lab-file.md', import.meta.url), 'utf8');
+  const section = page.slice(page.indexOf('## Nodes of the real clock'), page.indexOf('## Placement'));
+  const rows = [...section.matchAll(/^\| ([^|`]+) \| (`[^|]+) \|/gm)];
+  for (const kind of REAL_KINDS) {
+    const named = rows
+      .filter(([, kinds]) => kinds === 'all' || kinds.includes(kind))
+      .flatMap(([, , settings]) => [...settings.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    expect([kind, settingNames(kind).filter((name) => !named.includes(name))]).toEqual([kind, []]);
+  }
 });

@@ -1,12 +1,13 @@
 import { chmodSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { QemuSettings } from '../lab-file/real-schema.ts';
 import { serveConsole } from './exec-socket.ts';
 import { GuestConsole } from './guest-console.ts';
 import { deviceSetUp, imageKernel, writeInitrd } from './linux-image.ts';
 import { isListeningAlone } from './listening.ts';
-import { NodeProcess } from './node-process.ts';
+import { NodeFault, NodeProcess } from './node-process.ts';
 import { requireProgram } from './programs.ts';
 import { macAddress, machineArguments, optionText } from './qemu-arguments.ts';
 import { Qmp } from './qmp.ts';
@@ -20,6 +21,7 @@ import {
 import { within } from './within.ts';
 
 const RECONNECT_S = 1;
+const END_SEEN_MS = 1_000;
 const RUN_TIMEOUT_MS = 10 * 60_000;
 const QUIET = 'console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on';
 
@@ -77,6 +79,19 @@ export class QemuNode implements RunningNode {
   async ready(stop: AbortSignal): Promise<string> {
     const { main } = this;
     if (main === undefined) throw new Error('the machine was not started');
+    try {
+      return await this.#isReady(main, stop);
+    } catch (error) {
+      stop.throwIfAborted();
+      if (error instanceof NodeFault) throw error;
+      // a connection that is gone is seen before the end of the program that had it
+      const ended = await Promise.race([main.ended, delay(END_SEEN_MS, undefined)]);
+      const [first] = (error as Error).message.split('\n');
+      throw main.fault(ended ?? first.replace('; it wrote:', ''));
+    }
+  }
+
+  async #isReady(main: NodeProcess, stop: AbortSignal): Promise<string> {
     const { pid } = main;
     const listens = (path: string) => () => isListeningAlone(path, pid);
     await main.until(listens(this.#qmpPath), 'its monitor listens', stop, READY_TIMEOUT_MS);
@@ -93,13 +108,7 @@ export class QemuNode implements RunningNode {
     await main.until(listens(this.#serialPath), 'its serial port listens', stop, READY_TIMEOUT_MS);
     const guest = await within(GuestConsole.connect(this.#serialPath), stop);
     this.#guest = guest;
-    try {
-      await within(guest.ready(READY_TIMEOUT_MS), stop);
-    } catch (error) {
-      stop.throwIfAborted();
-      const [first] = (error as Error).message.split('\n');
-      throw main.fault(first.replace('; it wrote:', ''));
-    }
+    await within(guest.ready(READY_TIMEOUT_MS), stop);
     this.#server = await serveConsole(this.console, () => this.#guest);
     chmodSync(this.console, 0o600);
     return 'monitor answers, the guest takes commands';
@@ -112,7 +121,7 @@ export class QemuNode implements RunningNode {
     const line = lines.find((each) => each.includes(' packets transmitted,')) ?? lines.at(-1) ?? '';
     return {
       isGood: status === 0,
-      result: status === 0 ? line.trim() : `status ${status}: ${line.trim()}`,
+      result: status === 0 ? line.trim() : `status ${status}${line.trim() === '' ? '' : `: ${line.trim()}`}`,
       output,
     };
   }
