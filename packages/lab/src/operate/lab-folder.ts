@@ -1,22 +1,19 @@
 import {
-  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   unlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { makeFolders } from '../compare/make-folder.ts';
 import { RunFolder } from '../compare/run-folder.ts';
 import { UsageError } from '../scenario/options.ts';
+import { dropLock, lockOwner, type ProcessId, takeLock } from './lab-lock.ts';
 import type { LabEvent, LabState } from './state.ts';
 
 /** Folder of the labs that are up or have been, below the present one. */
@@ -70,37 +67,26 @@ export class LabFolder {
    * process has it; what a dead one left is taken over.
    */
   lock(owner: ProcessId): void {
-    for (;;) {
-      try {
-        const file = openSync(this.file('lock'), 'wx', 0o600);
-        writeSync(file, JSON.stringify(owner));
-        closeSync(file);
-        return;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw this.diskFault(error);
-      }
-      const holder = this.owner();
-      if (holder !== undefined) {
-        throw new UsageError(
-          `lab ${this.name} is up already (process ${holder.pid}, ${this.path}); end it with vhostlab lab down ${this.name} or give the other lab another name`,
-        );
-      }
-      rmSync(this.file('lock'), { force: true });
+    let holder: ProcessId | undefined;
+    try {
+      holder = takeLock(this.path, owner);
+    } catch (error) {
+      throw this.diskFault(error);
+    }
+    if (holder !== undefined) {
+      throw new UsageError(
+        `lab ${this.name} is up already (process ${holder.pid}, ${this.path}); end it with vhostlab lab down ${this.name} or give the other lab another name`,
+      );
     }
   }
 
   unlock(): void {
-    rmSync(this.file('lock'), { force: true });
+    dropLock(this.path);
   }
 
   /** The living process that has the lab. */
   owner(): ProcessId | undefined {
-    try {
-      const owner = JSON.parse(readFileSync(this.file('lock'), 'utf8')) as ProcessId;
-      return startOf(owner.pid) === owner.started ? owner : undefined;
-    } catch {
-      return undefined;
-    }
+    return lockOwner(this.path);
   }
 
   /** A new folder for sockets: their paths must be short, whatever that of the lab. */
@@ -171,26 +157,5 @@ export function labNames(labs: string): string[] {
       .sort();
   } catch {
     return [];
-  }
-}
-
-/** A process by its number and its start in clock ticks since boot, which no other process shares. */
-export interface ProcessId {
-  pid: number;
-  started: string;
-}
-
-/** This process. */
-export function thisProcess(): ProcessId {
-  return { pid: process.pid, started: startOf(process.pid) ?? '' };
-}
-
-/** Start of a living process; undefined when there is none. */
-export function startOf(pid: number): string | undefined {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined;
   }
 }

@@ -11,9 +11,11 @@ import type { Lab } from '../run/run-scenario.ts';
 import { processName } from '../run/station.ts';
 import { isRole, PARTS, type Part } from '../services/parts.ts';
 import type { Action } from './actions.ts';
+import { cutLinks } from './cut-links.ts';
 import { type Placed, placeEmbedded, placeEndpoint, placeProcess, type Surroundings } from './placed.ts';
 
 const GREETING_TIMEOUT_MS = 30_000;
+const CUT_TIMEOUT_MS = 2_000;
 
 /** Makes the containers of these roles. */
 export type PlaceContainers = (roles: readonly Role[], around: Surroundings) => Promise<readonly Placed[]>;
@@ -116,6 +118,13 @@ export class LabServices {
       })),
       lost: lost,
     };
+  }
+
+  /** Links that hold the run, with where their ends are, for people. */
+  async cutLinks(around: Surroundings, lost: AbortSignal): Promise<string[]> {
+    const cut = await cutLinks(this.lab(around, lost).processes, CUT_TIMEOUT_MS);
+    const place = (name: string): string => `${name} (${this.whereIs(name.split('+')[0] as Part)})`;
+    return cut.map(({ from, to }) => `${place(from)} to ${place(to)}`);
   }
 
   /** Greets a part in the name of the lab. Throws ContractError when it does not answer or speaks another protocol. */

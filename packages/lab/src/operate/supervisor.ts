@@ -8,8 +8,16 @@ import { ROLES } from '../services/registry.ts';
 import type { Tracing } from '../services/serve.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import type { ServiceCommand } from '../services/service-process.ts';
-import { type Action, describeActions, placementText, planActions, runKeyOf } from './actions.ts';
+import {
+  type Action,
+  describeActions,
+  placementText,
+  planActions,
+  runKeyOf,
+  scenariosOf,
+} from './actions.ts';
 import { addEventTo } from './add-event.ts';
+import { takeEndpoints } from './endpoint-runs.ts';
 import type { EventLog } from './events.ts';
 import type { LabFolder } from './lab-folder.ts';
 import { LabRecord } from './lab-record.ts';
@@ -92,6 +100,7 @@ export class Supervisor implements LabSupervisor {
     this.#watchdog = labWatchdog(wanted.description.stallTimeoutMs, {
       record: this.#record,
       whereIs: (role) => this.#services.whereIs(role),
+      cutLinks: () => this.#services.cutLinks(this.#around(), this.#lost.signal),
       lose: (error) => this.#lose(error),
     });
   }
@@ -214,6 +223,10 @@ export class Supervisor implements LabSupervisor {
       await Promise.race([isLost, this.#services.greet(role, lab, greeting)]);
       this.#record.mark(role, 'greeted');
     }
+    await Promise.race([
+      isLost,
+      takeEndpoints(this.#services.placed, lab, greeting, scenariosOf(this.#wanted)),
+    ]);
     this.#watchdog.watch(
       lab.processes
         .filter(({ address }) => address !== undefined)
@@ -273,15 +286,16 @@ export class Supervisor implements LabSupervisor {
     if (this.state.phase === 'complete' && !this.#changing) void this.#fail(error);
   }
 
-  /** A lost connection as the loss of its service, with where that was. */
+  /** A lost connection as the loss of its service, and one that was ended in order as its end, with where that was. */
   #named(error: unknown): Error {
-    const role = /^service (\w+) was lost during the run$/.exec((error as Error).message)?.[1] as
-      | Part
-      | undefined;
-    if (role === undefined || !PARTS.includes(role)) return error as Error;
-    this.#record.mark(role, 'lost');
+    const { message } = error as Error;
+    const [, name, how] =
+      /^service (\w+) (was lost during the run|ended its part of the run|failed: .*)$/s.exec(message) ?? [];
+    const role = PARTS.find((part) => part === name);
+    if (role === undefined) return error as Error;
+    if (!how.startsWith('failed')) this.#record.mark(role, 'lost', how);
     return new ServiceLostError(
-      `service ${role} (${this.#services.whereIs(role)}) was lost during the run; the run is incomplete`,
+      `service ${role} (${this.#services.whereIs(role)}) ${how}; the run is incomplete`,
     );
   }
 

@@ -45,7 +45,8 @@ export interface ChannelTotals {
  */
 export class PeerLinks {
   readonly #connect: (address: string, peer: string) => Transport;
-  readonly #runId: string;
+  /** The run that they belong to. */
+  readonly runId: string;
   readonly #process: string;
   readonly #planSha256: Uint8Array;
   readonly #send = new Map<string, (message: Outgoing) => Promise<void>>();
@@ -55,6 +56,7 @@ export class PeerLinks {
   readonly #closers: (() => void)[] = [];
   /** Everybody who waits for something to arrive. */
   #waiting: (() => void)[] = [];
+  #haveMet = false;
   #fault: Error | undefined;
   #closed = false;
 
@@ -65,7 +67,7 @@ export class PeerLinks {
     connect: (address: string, peer: string) => Transport = (address) => createGrpcTransport(address),
   ) {
     this.#connect = connect;
-    this.#runId = runId;
+    this.runId = runId;
     this.#process = process;
     this.#planSha256 = planSha256;
   }
@@ -85,10 +87,20 @@ export class PeerLinks {
       stream.cancel();
       transport.close();
     });
-    await stream.send(this.opening());
     const timer = setTimeout(() => stream.cancel(), timeoutMs);
-    const first = await stream.receive();
-    clearTimeout(timer);
+    let first: Incoming | undefined;
+    try {
+      await stream.send(this.opening());
+      first = await stream.receive();
+    } catch (error) {
+      throw new ContractError(
+        'UNAVAILABLE',
+        `The link from ${this.#process} to ${peer} at ${address} cannot be opened: ${(error as Error).message}`,
+        { cause: error },
+      );
+    } finally {
+      clearTimeout(timer);
+    }
     if (first?.message.case !== 'opening') {
       throw new ContractError('UNAVAILABLE', `${peer} at ${address} did not open its side of the link.`);
     }
@@ -102,27 +114,33 @@ export class PeerLinks {
     return {
       message: {
         case: 'opening',
-        value: { runId: this.#runId, process: this.#process, planSha256: this.#planSha256 },
+        value: { runId: this.runId, process: this.#process, planSha256: this.#planSha256 },
       },
     };
   }
 
   /** Refuses a neighbour of another run or plan. */
   check(opening: MessageShape<typeof linkV1.OpeningSchema>): void {
-    if (opening.runId !== this.#runId) {
+    if (opening.runId !== this.runId) {
       throw new ContractError('FAILED_PRECONDITION', `${opening.process} belongs to run ${opening.runId}.`);
     }
     if (Buffer.compare(opening.planSha256, this.#planSha256) !== 0) {
       throw new ContractError(
         'FAILED_PRECONDITION',
-        `${opening.process} has another plan of run ${this.#runId}.`,
+        `${opening.process} has another plan of run ${this.runId}.`,
       );
     }
   }
 
-  /** Takes over the sending side towards a neighbour. */
+  /** Takes over the sending side towards a neighbour. Refuses who comes twice, and who comes when all have met. */
   attach(peer: string, send: (message: Outgoing) => Promise<void>): void {
     if (this.#send.has(peer)) throw new ContractError('ALREADY_EXISTS', `${peer} is connected already.`);
+    if (this.#haveMet) {
+      throw new ContractError(
+        'FAILED_PRECONDITION',
+        `${peer} comes late: ${this.#process} has met all its neighbours in run ${this.runId}.`,
+      );
+    }
     this.#send.set(peer, send);
     this.#arrived();
   }
@@ -137,7 +155,10 @@ export class PeerLinks {
     try {
       for (;;) {
         const missing = peers.filter((peer) => !this.#send.has(peer));
-        if (missing.length === 0) return;
+        if (missing.length === 0) {
+          this.#haveMet = true;
+          return;
+        }
         if (late) {
           throw new ContractError(
             'DEADLINE_EXCEEDED',
@@ -227,9 +248,13 @@ export class PeerLinks {
     return [...this.#outbound.values()].sort((x, y) => x.channel - y.channel);
   }
 
+  /** Every channel of a neighbour is there, one on which nothing came too. */
   inbound(): ChannelTotals[] {
-    return [...this.#inbound]
-      .map(([channel, { batches, messages, payloadBytes }]) => ({ channel, batches, messages, payloadBytes }))
+    return [...this.#peerOfChannel.keys()]
+      .map((channel) => {
+        const { batches, messages, payloadBytes } = this.#of(channel);
+        return { channel, batches, messages, payloadBytes };
+      })
       .sort((x, y) => x.channel - y.channel);
   }
 
@@ -237,6 +262,12 @@ export class PeerLinks {
     if (this.#closed) return;
     this.#fault ??= error;
     this.#arrived();
+  }
+
+  /** A link broke: its neighbour died, or what carried it did. One that a neighbour ends in order fails with other words. */
+  broke(peer: string, error: unknown): void {
+    const message = `its link to ${peer} broke: ${(error as Error).message}`;
+    this.fail(new ContractError('UNAVAILABLE', message, { cause: error }));
   }
 
   close(): void {
@@ -256,7 +287,7 @@ export class PeerLinks {
       }
       this.fail(new ContractError('UNAVAILABLE', `${peer} ended its link.`));
     } catch (error) {
-      this.fail(error as Error);
+      this.broke(peer, error);
     }
   }
 

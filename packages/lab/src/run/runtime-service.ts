@@ -34,11 +34,24 @@ export interface RuntimeHost {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** What the lab sends in a run: windows, and then its end. */
+type RunRequests = AsyncIterable<{
+  command:
+    | {
+        case: 'grant';
+        value: { window: bigint; untilPs: bigint; inbound: { channel: number; batches: bigint }[] };
+      }
+    | { case: 'finish'; value: { abortReason: string } }
+    | { case: undefined; value?: undefined };
+}>;
+
 /** RuntimeService and LinkService of one process: its part of one run at a time. */
 export class RuntimeServer {
   readonly #host: RuntimeHost;
   #process: ProcessRuntime | undefined;
   #links: PeerLinks | undefined;
+  /** Links of the run that goes on. */
+  #running: PeerLinks | undefined;
   #name = '';
   /** Wall clock of the present run: windows without waiting, and waiting by channel. */
   #workMs = 0;
@@ -62,6 +75,7 @@ export class RuntimeServer {
   }
 
   close(): void {
+    this.#running = undefined;
     this.#links?.close();
     this.#process?.close();
     this.#links = undefined;
@@ -70,10 +84,13 @@ export class RuntimeServer {
 
   #runtime(): Handlers<typeof runtimeV1.RuntimeService> {
     return {
-      handshake: (request) => ({ hello: negotiate(hello(this.#host.own), request.hello) }),
+      handshake: (request) => ({
+        hello: negotiate(hello(this.#host.own), request.hello),
+        runId: this.#running?.runId ?? '',
+      }),
       prepare: (request) => this.#prepare(request),
       connect: (request) => this.#connect(request),
-      run: (requests) => this.#run(requests),
+      run: (requests, { signal }) => this.#run(requests, signal),
       collect: () => {
         const { process, links } = this.#prepared();
         return {
@@ -124,7 +141,7 @@ export class RuntimeServer {
             }
             links.fail(new ContractError('UNAVAILABLE', `${peer} ended its link.`));
           } catch (error) {
-            links.fail(error as Error);
+            links.broke(peer, error);
           }
           ended = true;
           wake();
@@ -153,6 +170,12 @@ export class RuntimeServer {
     services: string[];
     profileJson: string;
   }): MessageInitShape<typeof runtimeV1.PrepareResponseSchema> {
+    if (this.#running !== undefined) {
+      throw new ContractError(
+        'FAILED_PRECONDITION',
+        `${this.#name} takes part in run ${this.#running.runId} of another lab; wait for its end, or start a service of your own.`,
+      );
+    }
     this.close();
     this.#workMs = 0;
     this.#blockedMs.clear();
@@ -200,17 +223,36 @@ export class RuntimeServer {
   }
 
   async *#run(
-    requests: AsyncIterable<{
-      command:
-        | {
-            case: 'grant';
-            value: { window: bigint; untilPs: bigint; inbound: { channel: number; batches: bigint }[] };
-          }
-        | { case: 'finish'; value: { abortReason: string } }
-        | { case: undefined; value?: undefined };
-    }>,
+    requests: RunRequests,
+    gone: AbortSignal,
   ): AsyncGenerator<MessageInitShape<typeof runtimeV1.RunResponseSchema>> {
     const { process, links } = this.#prepared();
+    if (this.#running !== undefined)
+      throw new ContractError('FAILED_PRECONDITION', 'The run has begun already.');
+    this.#running = links;
+    const end = (): void => {
+      if (this.#running === links) this.#running = undefined;
+    };
+    // a lab that is gone ends its part of the run, whatever that waits for
+    const onGone = (): void => {
+      end();
+      process.stop();
+      links.close();
+    };
+    gone.addEventListener('abort', onGone, { once: true });
+    try {
+      yield* this.#windows(process, links, requests);
+    } finally {
+      gone.removeEventListener('abort', onGone);
+      end();
+    }
+  }
+
+  async *#windows(
+    process: ProcessRuntime,
+    links: PeerLinks,
+    requests: RunRequests,
+  ): AsyncGenerator<MessageInitShape<typeof runtimeV1.RunResponseSchema>> {
     const ids = process.plan.channels.map(({ id }) => id);
     const index = new Map(ids.map((id, i) => [id, i]));
     yield { report: this.#report(0n, process, links, NEVER) };
