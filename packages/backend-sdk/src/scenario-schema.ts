@@ -5,6 +5,7 @@ import {
   type PageSize,
   PCIE_LINKS,
   type ScenarioConfig,
+  WITHOUT_FEATURES,
 } from '@vhostlab/workload';
 import { z } from 'zod';
 import { eventSchema } from './events/event-schema.ts';
@@ -32,6 +33,8 @@ export const scenarioSchema: z.ZodType<ScenarioConfig> = z.strictObject({
   guest: z.enum(['interrupt', 'poll']),
   offloads: z.strictObject({ csum: z.boolean(), tso: z.boolean(), mrg: z.boolean() }),
   nic: z.strictObject({ pcie: z.enum(PCIE_LINKS), rateGbps: z.number().min(1).max(400) }),
+  without: z.array(z.enum(WITHOUT_FEATURES)).optional(),
+  vdpaLacks: z.array(z.enum(['suspend'])).optional(),
   flows: z.array(z.string()),
   traffic,
   capture: z.string().optional(),

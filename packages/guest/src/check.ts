@@ -10,6 +10,8 @@ import {
   roleOf,
   type ScenarioConfig,
 } from '@vhostlab/workload';
+import { checkSwaps } from './instances/check.ts';
+import { checkMigration } from './migrate/check.ts';
 
 /** Most queue pairs: every queue and the configuration get an MSI-X vector. */
 const MAX_PAIRS = 16;
@@ -50,7 +52,12 @@ export function checkGuest(config: ScenarioConfig): ConfigFault[] {
   const format = config.ring === 'packed' ? 'packed' : 'split';
   const problem = queueSizeProblem(format, config.ringSize);
   if (problem !== undefined) found.push({ field: 'ringSize', summary: problem });
-  found.push(...checkOffloads(config), ...checkFaults(config));
+  found.push(
+    ...checkOffloads(config),
+    ...checkFaults(config),
+    ...checkMigration(config),
+    ...checkSwaps(config),
+  );
   if (found.length === 0) found.push(...checkTraffic(config));
   return found.length > 0 ? found : checkMemory(config);
 }

@@ -19,7 +19,7 @@ export interface VcpuConfig {
   /** The parts of the scenario that a vCPU looks at. */
   scenario: Pick<
     ScenarioConfig,
-    'workload' | 'queues' | 'ring' | 'ringSize' | 'pages' | 'guest' | 'offloads' | 'traffic'
+    'workload' | 'queues' | 'ring' | 'ringSize' | 'pages' | 'guest' | 'offloads' | 'traffic' | 'without'
   >;
   /** Window of the guest's memory. */
   window: string;

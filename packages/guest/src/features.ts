@@ -51,5 +51,5 @@ export function driverWants(scenario: VcpuConfig['scenario']): FeatureSet {
   if (offloads.csum && offloads.tso) wants = wants.with('HOST_TSO4', 'HOST_TSO6', 'HOST_ECN');
   if (offloads.csum && offloads.tso && offloads.mrg)
     wants = wants.with('GUEST_TSO4', 'GUEST_TSO6', 'GUEST_ECN');
-  return wants;
+  return scenario.without === undefined ? wants : wants.without(...scenario.without);
 }

@@ -8,7 +8,7 @@ import {
   readHeader,
   Segmenter,
 } from '@vhostlab/virtio-net';
-import { FrameHasher, LEARNING_PACKET } from '@vhostlab/workload';
+import { ArrivalGaps, ArrivalOrder, FrameHasher, LEARNING_PACKET, orderedStreams } from '@vhostlab/workload';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { GuestPort } from './guest-port.ts';
 import { HEADER_BYTES, type RxPath } from './rx-path.ts';
@@ -49,6 +49,9 @@ export class FrameSink {
   #scratch = -1;
   #firstPs = Number.MAX_SAFE_INTEGER;
   #lastPs = 0;
+  /** In scenarios in which the back end changes. */
+  readonly #order: ArrivalOrder | undefined;
+  readonly #gaps: ArrivalGaps | undefined;
 
   constructor(port: GuestPort) {
     this.#port = port;
@@ -57,6 +60,13 @@ export class FrameSink {
     this.#delivered = port.context.counter('frames.delivered');
     this.#deliveredBytes = port.context.counter('bytes.delivered');
     port.context.onCollect('sink', () => this.#result());
+    if (port.config.routes === undefined) return;
+    const order = new ArrivalOrder(orderedStreams(port.config.scenario));
+    this.#order = order;
+    port.context.onCollect('order', () => order.report());
+    const gaps = new ArrivalGaps();
+    this.#gaps = gaps;
+    port.context.onCollect('gaps', () => gaps.report());
   }
 
   /** Takes the frames of the current burst, which arrive now; their buffers stay the caller's. */
@@ -67,6 +77,7 @@ export class FrameSink {
     let counted = 0;
     for (let i = 0; i < rx.count; i++) {
       if (rx.packet[i] === LEARNING_PACKET) continue;
+      this.#order?.take(rx.packet[i]);
       counted++;
       const buffer = rx.buffer[i];
       const header = base + pool.gpa[buffer] - HEADER_BYTES;
@@ -77,6 +88,7 @@ export class FrameSink {
       this.#latency.recordValue(Math.max(0, Math.round((now - rx.bornPs[i]) / 1000)));
     }
     if (counted === 0) return;
+    this.#gaps?.take(now);
     if (now < this.#firstPs) this.#firstPs = now;
     this.#lastPs = now;
   }

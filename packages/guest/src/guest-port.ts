@@ -32,8 +32,8 @@ export class GuestPort extends PairContext {
   opened = false;
   /** Frames to send again before any other. */
   again: Resubmission | undefined;
-  /** Frames that were sent again in all. */
-  resubmitted = 0;
+  /** Frames that were sent again, by reset. */
+  readonly resubmitted: number[] = [];
   #doorbell: Doorbell;
   readonly #doorbells: readonly Doorbell[];
   #onHalted: (() => void) | undefined;
@@ -175,6 +175,7 @@ export class GuestPort extends PairContext {
     this.rx = new RxPath(this, this.#queue(2 * queue, pair.rxRing, start.rxSize));
     this.tx = new TxPath(this, this.#queue(2 * queue + 1, pair.txRing, start.txSize));
     this.again = new Resubmission(this, this.#unsent);
+    this.resubmitted.push(0);
     this.#unsent = [];
     this.#isHalted = false;
     this.#isRestarted = true;
@@ -188,7 +189,7 @@ export class GuestPort extends PairContext {
     const before = again.frames;
     this.tx.begin();
     const added = again.pump();
-    this.resubmitted += again.frames - before;
+    this.resubmitted[this.resubmitted.length - 1] += again.frames - before;
     if (again.isDone) this.again = undefined;
     return added;
   }

@@ -2,8 +2,10 @@ import type { ComponentPlan, CoreModule, EndPlan } from '@vhostlab/engine';
 import {
   type BackendInstance,
   backendInstances,
+  changesBackend,
   deviceWindow,
   eventsOf,
+  orderedStreams,
   PAGE_SIZES,
   type ScenarioConfig,
 } from '@vhostlab/workload';
@@ -138,6 +140,10 @@ function stationConfig(config: ScenarioConfig): StationConfig {
     rateGbps: config.nic.rateGbps,
     traffic: config.traffic,
     ...(config.capture === undefined ? {} : { capture: config.capture }),
+    // segments of one frame have its number
+    ...(changesBackend(config) && config.traffic.kind !== 'tcp-stream'
+      ? { streams: orderedStreams(config) }
+      : {}),
     ...linkEvents(config),
   };
 }

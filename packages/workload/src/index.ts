@@ -1,3 +1,5 @@
+export { type ArrivalGap, ArrivalGaps } from './arrival-gaps.ts';
+export { ArrivalOrder, type OrderReport, orderedStreams } from './arrival-order.ts';
 export { BACKENDS, type BackendName, type Offloads } from './backends.ts';
 export type { Endpoints } from './endpoints.ts';
 export { DEFAULT_ENDPOINTS } from './endpoints.ts';
@@ -74,6 +76,8 @@ export {
   PCIE_LINKS,
   type PcieLink,
   type ScenarioConfig,
+  WITHOUT_FEATURES,
+  type WithoutFeature,
 } from './scenario.ts';
 export type { Sharing } from './sharing.ts';
 export type { TcpStream } from './tcp-stream-source.ts';

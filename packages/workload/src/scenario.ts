@@ -21,6 +21,10 @@ export interface PacketFault {
   value: number;
 }
 
+/** Features that a device can be told not to offer. */
+export const WITHOUT_FEATURES = ['IN_ORDER', 'INDIRECT_DESC', 'EVENT_IDX'] as const;
+export type WithoutFeature = (typeof WITHOUT_FEATURES)[number];
+
 /** One run as every service sees it: plain data, the same for all of them. */
 export interface ScenarioConfig {
   backend: BackendName;
@@ -40,6 +44,10 @@ export interface ScenarioConfig {
   guest: 'interrupt' | 'poll';
   offloads: Offloads;
   nic: { pcie: PcieLink; rateGbps: number };
+  /** Features that the guest's device does not offer, by name without VIRTIO_F_; absent: it offers what it can. */
+  without?: WithoutFeature[];
+  /** vdpa: what the device cannot do; absent: it can. */
+  vdpaLacks?: 'suspend'[];
   /** Bridge flows, one ovs-ofctl style line each. */
   flows: string[];
   traffic: TrafficSpec;

@@ -1,6 +1,7 @@
 import type { CompareOptions } from '../scenario/options.ts';
 import { lateEventNotes } from './event-outcomes.ts';
 import type { Result } from './result.ts';
+import { swapNotes } from './swap-outcome.ts';
 
 /** An option that is not at its default, the stages that it acts on, and in words what it does there. */
 interface Cause {
@@ -79,7 +80,8 @@ export function notesOf(results: readonly Result[], options: CompareOptions): st
         );
     }
   }
-  for (const { workload, backend, events } of results)
-    for (const note of lateEventNotes(events)) notes.push(`${workload} over ${backend}: ${note}`);
+  for (const { workload, backend, events, swaps } of results)
+    for (const note of [...lateEventNotes(events), ...swapNotes(swaps)])
+      notes.push(`${workload} over ${backend}: ${note}`);
   return notes;
 }

@@ -2,6 +2,8 @@ import { BACKENDS, listWorkloads } from '@vhostlab/workload';
 import { z } from 'zod';
 import { ROW_NAME } from '../scenario/plugin-choice.ts';
 import { measuredSchema } from './measured-schema.ts';
+import { migrationSchema } from './migration-schema.ts';
+import { swapsSchema } from './swap-schema.ts';
 
 const figure = (description: string) => z.number().min(0).meta({ description });
 const count = (description: string) => z.int().min(0).meta({ description });
@@ -79,6 +81,8 @@ const builtInRow = z
       )
       .optional()
       .meta({ description: 'Events of the lab file, in the order of their moments; absent without any.' }),
+    migration: migrationSchema.optional(),
+    swaps: swapsSchema.optional(),
   })
   .meta({ description: 'One built-in back end under one workload.' });
 

@@ -1,10 +1,12 @@
 import { type CoreStatistics, OPS, type OpCounter } from '@vhostlab/engine';
 import { IDLE_POLL, stageShares } from '@vhostlab/trace';
-import { combineFrameHashes, frameBytesWithFcs, WIRE_OVERHEAD_BYTES } from '@vhostlab/workload';
+import { combineFrameHashes, frameBytesWithFcs, migrationOf, WIRE_OVERHEAD_BYTES } from '@vhostlab/workload';
 import { decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { ScenarioOutcome } from '../run/run-scenario.ts';
 import type { BackendRow } from '../scenario/rows.ts';
 import { type EventOutcome, eventOutcomes } from './event-outcomes.ts';
+import { type Migration, migrationOutcome, orderOf } from './migration-outcome.ts';
+import { type Swaps, swapOutcome } from './swap-outcome.ts';
 
 /** One row: a back end under a workload. Field names are those of the published JSON Schema. */
 export interface Result {
@@ -36,6 +38,10 @@ export interface Result {
   not_applicable: { option: string; reason: string }[];
   /** What became of the events of the lab; absent when it has none. */
   events?: EventOutcome[] | undefined;
+  /** How the guest got to another host; absent when it was not to. */
+  migration?: Migration | undefined;
+  /** How the guest got to other back ends; absent when it was not to. */
+  swaps?: Swaps | undefined;
 }
 
 /** What a sink core hands over at the end of a run. */
@@ -60,8 +66,9 @@ export function resultOf(
     .filter((sink) => sink !== undefined);
   const reached = sinks.filter(({ queues }) => queues.some(({ frames }) => frames > 0));
   const offered = sum(cores, 'frames.offered');
-  const delivered = sum(cores, 'frames.delivered');
+  const delivered = sum(cores, 'frames.delivered') - orderOf(cores).duplicated;
   const drops = dropsOf(cores);
+  if (migrationOf(config) !== undefined) accountForMigration(drops, offered, delivered);
   const dropped = Object.values(drops).reduce((total, count) => total + count, 0);
   if (offered !== delivered + dropped) {
     throw new Error(
@@ -78,6 +85,8 @@ export function resultOf(
   const elapsedPs = Math.max(1, reached.length === 0 ? 1 : lastPs - plan.accountFromPs);
   const packets = Math.max(1, delivered);
   const events = eventOutcomes(outcome);
+  const swaps = swapOutcome(outcome, drops);
+  const migration = migrationOutcome(outcome, { offered, delivered });
   // one transaction at a time saturates nothing
   const wireShare =
     config.workload === 'rr'
@@ -114,7 +123,16 @@ export function resultOf(
     })),
     not_applicable: notApplicable,
     ...(events === undefined ? {} : { events }),
+    ...(migration === undefined ? {} : { migration }),
+    ...(swaps === undefined ? {} : { swaps }),
   };
+}
+
+/** A guest that went on with stale memory loses frames of which nobody knows: they are drops of the migration. */
+function accountForMigration(drops: Record<string, number>, offered: number, delivered: number): void {
+  const known = Object.values(drops).reduce((total, count) => total + count, 0);
+  const missing = offered - delivered - known;
+  if (missing > 0) drops['lost-in-migration'] = missing;
 }
 
 function pluginOf({ definition, options }: NonNullable<BackendRow['plugin']>): NonNullable<Result['plugin']> {

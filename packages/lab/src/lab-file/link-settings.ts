@@ -55,7 +55,7 @@ function shareOf(text: string): number {
 
 const UNITS_BPS: Readonly<Record<string, number>> = { k: 1e3, M: 1e6, G: 1e9 };
 
-/** 0 for `line`. */
-function rateBpsOf(text: string): number {
+/** Bits per second of a rate such as `10Gbps`; 0 for `line`. */
+export function rateBpsOf(text: string): number {
   return text === 'line' ? 0 : Number(text.slice(0, -4)) * (UNITS_BPS[text.at(-4) ?? ''] ?? 1);
 }

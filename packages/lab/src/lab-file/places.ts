@@ -11,6 +11,8 @@ export const PLACES: Readonly<Record<keyof CompareOptions, readonly string[]>> =
   rate: ['system', 'traffic', 'rate'],
   flows: ['system', 'traffic', 'flows'],
   packets: ['system', 'traffic', 'packets'],
+  without: ['system', 'guests', 'without'],
+  vdpaLacks: ['system', 'nic', 'vdpaLacks'],
   flowTable: ['system', 'switch', 'flows'],
   pcie: ['system', 'nic', 'pcie'],
   rateGbps: ['system', 'nic', 'rateGbps'],

@@ -72,7 +72,8 @@ export function readLabFile(text: string, origin: string, given: GivenVariables 
   if (file.time.clock === 'real')
     return realDescription(file, resolveRealLab(file, located), dirname(resolve(origin)));
   const topology = resolvePlugins(file, resolveTopology(file, located), located, dirname(resolve(origin)));
-  if (file.events !== undefined) file.events = resolveEvents(file.events, topology, located);
+  if (file.events !== undefined)
+    file.events = resolveEvents(file.events, topology, file.system.hosts ?? {}, located);
   const { pcap } = file.system.traffic;
   return {
     name: file.name,

@@ -30,6 +30,10 @@ const guests = part({
   ring: option.ring.meta({ description: 'Format of the virtqueues.' }),
   ringSize: option.ringSize.meta({ description: 'Entries per virtqueue; a power of two for split.' }),
   pages: option.pages.meta({ description: 'Page size of guest memory, its host mapping and the IOMMU.' }),
+  without: option.without.meta({
+    description:
+      'Features that the device does not offer, as a shadow virtqueue needs it: IN_ORDER, INDIRECT_DESC, EVENT_IDX.',
+  }),
 });
 
 const traffic = part({
@@ -71,6 +75,9 @@ const system = part({
   nic: part({
     pcie: option.pcie.meta({ description: 'PCI Express generation and lanes.' }),
     rateGbps: option.rateGbps.meta({ description: 'Speed of the wire in Gbit/s.' }),
+    vdpaLacks: option.vdpaLacks.meta({
+      description: 'What its vDPA device cannot do: suspend (VHOST_BACKEND_F_SUSPEND).',
+    }),
   })
     .prefault({})
     .meta({ description: 'The network card.' }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { compareOptionsSchema } from '../scenario/options.ts';
 import { duration } from './duration.ts';
+import { hostSchema } from './hosts.ts';
 import { linkSettingsShape } from './link-settings.ts';
 import { part } from './part.ts';
 import { REAL_ONLY_KINDS, type RealKind, realSettings, settingNames } from './real-schema.ts';
@@ -111,6 +112,9 @@ export const topologyShape = {
     .record(nodeName, node)
     .optional()
     .meta({ description: 'Guests, back end, switch and network card by name; without it the usual ones.' }),
+  hosts: z.record(nodeName, hostSchema).optional().meta({
+    description: 'Further hosts, to which guests can migrate. All of them share one multi-host network card.',
+  }),
   links: z
     .array(link)
     .optional()

@@ -1,6 +1,7 @@
 import type { CostProfile } from '@vhostlab/cost-profile';
 import { type CompareEnvironment, compare } from '../compare/compare.ts';
 import { lateEventNotes } from '../compare/event-outcomes.ts';
+import { swapNotes } from '../compare/swap-outcome.ts';
 import type { Lab } from '../run/run-scenario.ts';
 import { packetsOf } from '../scenario/build.ts';
 import type { Tracing } from '../services/serve.ts';
@@ -87,6 +88,7 @@ export async function runAll(
       );
       for (const note of lateEventNotes(result.events))
         events.add('run', state.runs[current].name, 'late', note);
+      for (const note of swapNotes(result.swaps)) events.add('run', state.runs[current].name, 'swap', note);
       watchdog.running(false);
     },
   };

@@ -2,6 +2,7 @@ import type { EventOutcome } from '../compare/event-outcomes.ts';
 import type { Measured } from '../compare/measured.ts';
 import type { Migration } from '../compare/migration-outcome.ts';
 import type { Result } from '../compare/result.ts';
+import type { Swaps } from '../compare/swap-outcome.ts';
 import type { LabFileEvent } from '../lab-file/events/lab-event.ts';
 import type { LabDescription } from '../lab-file/read.ts';
 import type { RealKind } from '../lab-file/real-schema.ts';
@@ -59,6 +60,8 @@ export interface RunState {
   events?: EventOutcome[];
   /** How the guest got to another host. */
   migration?: Migration;
+  /** How the guest got to other back ends. */
+  swaps?: Swaps;
 }
 
 /** What `inspect -f json` prints. */
@@ -116,5 +119,6 @@ export function finished(run: RunState, result: Result): RunState {
     p50_us: result.latency_us.p50,
     ...(result.events === undefined ? {} : { events: result.events }),
     ...(result.migration === undefined ? {} : { migration: result.migration }),
+    ...(result.swaps === undefined ? {} : { swaps: result.swaps }),
   };
 }

@@ -12,7 +12,7 @@ import {
 import type { CompiledProfile, CoreStatistics, LatencyClass, RunPlan } from '@vhostlab/engine';
 import { assemble } from '@vhostlab/engine';
 import type { LogPart } from '@vhostlab/trace';
-import type { ScenarioConfig } from '@vhostlab/workload';
+import { migrationOf, type ScenarioConfig } from '@vhostlab/workload';
 import { type ChannelTraffic, coordinate, type ProcessHandle } from './coordinate.ts';
 import { LogStore } from './log-store.ts';
 import type { ProcessResults, Progress } from './process-runtime.ts';
@@ -66,6 +66,8 @@ export interface ScenarioOutcome {
 const TIDY_TIMEOUT_MS = 1000;
 /** How long neighbours may take to find each other. */
 const JOIN_TIMEOUT_MS = 10_000;
+/** Spans in which runs with a migration tell what cores did. */
+const TIMELINE_SPAN_PS = 20_000_000;
 const ROLES: readonly Role[] = ['guest', 'backend', 'switch', 'nic'];
 
 /** How long the end of a process may take to be noticed after its connections have broken. */
@@ -171,6 +173,7 @@ async function createPlan(
     accountFromPs: constant('run.trafficStartNs') * 1000,
     copyMode: input.copyMode ?? false,
     taps: input.taps ?? false,
+    ...(migrationOf(input.config) === undefined ? {} : { timelineSpanPs: TIMELINE_SPAN_PS }),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { ScenarioConfig, TrafficSpec, WorkloadName } from '@vhostlab/workload';
+import type { ScenarioConfig, ScenarioEvent, TrafficSpec, WorkloadName } from '@vhostlab/workload';
 import { scenarioEvents } from '../lab-file/events/lab-event.ts';
 import { type CompareOptions, DEFAULT_PACKETS } from './options.ts';
 import { type BackendLike, lacks, rowOf } from './rows.ts';
@@ -58,14 +58,25 @@ export function buildScenario(
     guest,
     offloads,
     nic: { pcie: options.pcie, rateGbps: options.rateGbps },
+    ...(options.without === undefined ? {} : { without: options.without }),
+    ...(options.vdpaLacks === undefined ? {} : { vdpaLacks: options.vdpaLacks }),
     flows: options.flowTable ?? defaultFlows(workload),
     traffic: trafficOf(workload, options, offloads.tso, capture),
     ...(capture === undefined ? {} : { capture: Buffer.from(capture.bytes).toString('base64') }),
     faults: [],
     // left out when there are none: a service that knows no events takes such a scenario
-    ...((options.events ?? []).length === 0 ? {} : { events: scenarioEvents(options.events ?? []) }),
+    ...((options.events ?? []).length === 0 ? {} : { events: eventsOf(options, capture) }),
     seed: options.seed,
   };
+}
+
+/** The events of a run; a back end that a guest goes to offers what a row of its own would. */
+function eventsOf(options: CompareOptions, capture: Capture | undefined): ScenarioEvent[] {
+  return scenarioEvents(options.events ?? []).map((event) => {
+    if (event.kind !== 'swap') return event;
+    const offers = capture === undefined && (event.to !== 'vhost-user' || options.vhostUserOffloads);
+    return { ...event, offloads: { csum: offers, tso: offers, mrg: true } };
+  });
 }
 
 function trafficOf(

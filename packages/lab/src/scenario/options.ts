@@ -5,6 +5,7 @@ import {
   PCIE_LINKS,
   parseFrameSizes,
   parseRate,
+  WITHOUT_FEATURES,
 } from '@vhostlab/workload';
 import { z } from 'zod';
 import { labEventSchema } from '../lab-file/events/lab-event.ts';
@@ -78,6 +79,13 @@ export const compareOptionsSchema = z.strictObject({
   rateGbps: z.number().min(1).max(400).default(25),
   /** vhost-user: offer checksum and TSO to the guest; the others always do. */
   vhostUserOffloads: z.boolean().default(false),
+  /** Features that the guest's device does not offer; in lab files only. */
+  without: z.array(z.enum(WITHOUT_FEATURES)).min(1).optional(),
+  /** What the vDPA device cannot do; in lab files only. */
+  vdpaLacks: z
+    .array(z.enum(['suspend']))
+    .min(1)
+    .optional(),
   flowTable: z.array(z.string()).optional(),
   seed: z.int().min(0).default(1),
   profile: z.string().default('reference'),
@@ -119,6 +127,8 @@ export const FLAGS: Readonly<Record<keyof CompareOptions, string>> = {
   pcie: '--pcie',
   rateGbps: '--nic-rate',
   vhostUserOffloads: '--vhost-user-offloads',
+  without: 'system.guests.without',
+  vdpaLacks: 'system.nic.vdpaLacks',
   flowTable: '--flow',
   seed: '--seed',
   profile: '--profile',

@@ -1,5 +1,5 @@
 import type { CoreContext, Ps } from '@vhostlab/engine';
-import { FrameHasher, LEARNING_PACKET } from '@vhostlab/workload';
+import { ArrivalGaps, ArrivalOrder, FrameHasher, LEARNING_PACKET } from '@vhostlab/workload';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 
 const NS = 1000;
@@ -20,11 +20,13 @@ export class Sink {
   readonly #bytes: { value: number };
   readonly #hashers: FrameHasher[];
   readonly #histogram: Histogram;
+  readonly #order: ArrivalOrder | undefined;
+  readonly #gaps: ArrivalGaps | undefined;
   #firstPs: Ps = -1;
   #lastPs: Ps = -1;
 
-  /** Frames of packet number p belong to queue p modulo `queues`. */
-  constructor(context: CoreContext, queues: number) {
+  /** Frames of packet number p belong to queue p modulo `queues`; `streams`: their order is looked at (`ArrivalOrder`). */
+  constructor(context: CoreContext, queues: number, streams?: number) {
     this.#delivered = context.counter('frames.delivered');
     this.#bytes = context.counter('bytes.delivered');
     this.#hashers = Array.from({ length: queues }, () => new FrameHasher());
@@ -36,11 +38,20 @@ export class Sink {
       numberOfSignificantValueDigits: 3,
     });
     context.onCollect('sink', () => this.report());
+    if (streams === undefined) return;
+    const order = new ArrivalOrder(streams);
+    this.#order = order;
+    context.onCollect('order', () => order.report());
+    const gaps = new ArrivalGaps();
+    this.#gaps = gaps;
+    context.onCollect('gaps', () => gaps.report());
   }
 
   /** Takes the frame at `offset`, which arrived at `atPs`. */
   take(u8: Uint8Array, offset: number, length: number, packet: number, bornPs: Ps, atPs: Ps): void {
     if (packet === LEARNING_PACKET) return;
+    this.#order?.take(packet);
+    this.#gaps?.take(atPs);
     this.#delivered.value++;
     this.#bytes.value += length;
     const queues = this.#hashers.length;

@@ -33,6 +33,8 @@ export interface StationConfig {
   transacts: boolean;
   /** Generator queues, for the hashes of what arrives. */
   queues: number;
+  /** Streams of the traffic that keep their order; absent: nobody looks. */
+  streams?: number;
   rateGbps: number;
   traffic: TrafficSpec;
   /** traffic of kind pcap: the capture in base64. */
@@ -144,7 +146,8 @@ export const stationModule: CoreModule = {
       impairmentsOf(context, config.link),
     );
     const source = config.sends || config.transacts ? sourceOf(config) : undefined;
-    const sink = config.receives || config.transacts ? new Sink(context, config.queues) : undefined;
+    const sink =
+      config.receives || config.transacts ? new Sink(context, config.queues, config.streams) : undefined;
     const learnPs = Math.round(context.constant('run.learningNs') * PS_PER_NS);
     if (source !== undefined && learnPs > 0) {
       const frames = learningFrames(config.traffic, captureOf(config));

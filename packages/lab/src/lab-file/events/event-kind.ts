@@ -1,4 +1,5 @@
 import type { ScenarioEvent } from '@vhostlab/workload';
+import type { HostSettings } from '../hosts.ts';
 
 /** What an event of a lab file may refer to, and how to say that it is wrong. */
 export interface EventScope {
@@ -8,6 +9,8 @@ export interface EventScope {
   readonly nodes: readonly string[];
   /** What a node is called in a lab whose file names none: `guest0`, `nic0`. */
   usualName(node: string): string;
+  /** Hosts that guests can migrate to, by name, with the link that leads there. */
+  readonly hosts: ReadonlyMap<string, HostSettings>;
   /** UsageError with the place of `path` within the event. */
   fault(path: readonly PropertyKey[], message: string): Error;
 }

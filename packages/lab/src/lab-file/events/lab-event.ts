@@ -4,9 +4,11 @@ import { durationPs, runTime } from '../duration.ts';
 import { part } from '../part.ts';
 import type { EventScope, LabEventKind } from './event-kind.ts';
 import { linkEvent, linkEventSchema } from './link.ts';
+import { migrateEvent, migrateEventSchema } from './migrate.ts';
+import { swapEvent, swapEventSchema } from './swap.ts';
 
 /** Every kind of event: a further one is a file beside `link.ts`, a line here and one in the schema. */
-const KINDS = { link: linkEvent };
+const KINDS = { link: linkEvent, migrate: migrateEvent, swap: swapEvent };
 type KindName = keyof typeof KINDS;
 
 const KIND_NAMES = Object.keys(KINDS) as KindName[];
@@ -15,6 +17,8 @@ const KIND_NAMES = Object.keys(KINDS) as KindName[];
 export const labEventSchema = part({
   at: runTime.meta({ description: 'Virtual time from the start of traffic, in every run of the lab.' }),
   link: linkEventSchema.optional(),
+  migrate: migrateEventSchema.optional(),
+  swap: swapEventSchema.optional(),
 })
   .superRefine((event, context) => {
     const named = KIND_NAMES.filter((name) => event[name] !== undefined);

@@ -1,3 +1,4 @@
+import type { HostSettings } from '../hosts.ts';
 import type { LocatedDocument } from '../located.ts';
 import type { Topology } from '../topology.ts';
 import { type LabFileEvent, resolveEvent } from './lab-event.ts';
@@ -6,6 +7,7 @@ import { type LabFileEvent, resolveEvent } from './lab-event.ts';
 export function resolveEvents(
   events: readonly LabFileEvent[],
   { nodes }: Topology,
+  hosts: Readonly<Record<string, HostSettings>>,
   located: LocatedDocument,
 ): LabFileEvent[] {
   const kinds = new Map(nodes.map(({ name, kind }) => [name, kind]));
@@ -20,6 +22,7 @@ export function resolveEvents(
         const alike = nodes.filter((other) => other.kind === kind);
         return `${kind}${alike.findIndex(({ name }) => name === node)}`;
       },
+      hosts: new Map(Object.entries(hosts)),
       fault: (path, message) => located.fault(['events', i, ...path], message),
     }),
   );

@@ -1,0 +1,85 @@
+import type { BackendName, WorkloadName } from '@vhostlab/workload';
+import { describe, expect, it } from 'vitest';
+import { migrate } from './support/migrate.ts';
+
+const CASES: [BackendName, WorkloadName][] = (['vhost-net', 'vhost-user'] as const).flatMap((backend) =>
+  (['tx', 'rx', 'pvp'] as const).map((workload): [BackendName, WorkloadName] => [backend, workload]),
+);
+
+describe('a guest that migrates under traffic', () => {
+  it.each(CASES)(
+    '%s, %s: no frame is lost, comes twice or too late, wherever the services are',
+    async (backend, workload) => {
+      const still = await migrate(backend, workload, undefined);
+      const { result, hash, apart } = await migrate(backend, workload);
+      expect(apart).toBe(hash);
+      const { migration } = result;
+      expect(migration).toMatchObject({
+        guest: 'guest0',
+        to: 'east',
+        state: 'complete',
+        verification: 'passed',
+        stale_pages: 0,
+        frames: { lost: 0, duplicated: 0, reordered: 0 },
+      });
+      expect(result.frames).toEqual(still.result.frames);
+      expect(result.frames_sha256).toBe(still.result.frames_sha256);
+      expect(migration?.rounds.length).toBeGreaterThan(2);
+      expect(migration?.rounds[0]).toMatchObject({ kind: 'all', pages: migration?.memory_pages });
+      expect(migration?.rounds.at(-1)?.kind).toBe('stop');
+      const dirty = migration?.rounds[1];
+      expect(workload === 'rx' ? dirty?.from_backend : dirty?.from_vcpus).toBeGreaterThan(50);
+      expect(migration?.phases.map(({ phase }) => phase)).toEqual(['setup', 'copy', 'stop', 'resumed']);
+      expect(migration?.downtime_us).toBeGreaterThan(50);
+      // the guest went on before the traffic was over
+      expect(migration?.phases[3].from_us).toBeLessThan(4000);
+    },
+  );
+
+  it.each([
+    ['vhost-user', { ring: 'packed' }],
+    ['vhost-user', { guest: 'interrupt', ring: 'packed' }],
+    ['vhost-net', { guest: 'interrupt' }],
+    ['vhost-user', { execution: 'pipeline' }],
+  ] as const)('%s, %j', async (backend, input) => {
+    const { result, hash, apart } = await migrate(backend, 'pvp', {}, input);
+    expect(apart).toBe(hash);
+    expect(result.migration).toMatchObject({
+      state: 'complete',
+      verification: 'passed',
+      frames: { lost: 0, duplicated: 0, reordered: 0 },
+    });
+  });
+
+  it('stops copying in rounds when what is left fits, or after so many', async () => {
+    const patient = await migrate('vhost-user', 'pvp', { maxDowntimePs: 100_000_000, maxRounds: 30 });
+    const hasty = await migrate('vhost-user', 'pvp', { maxDowntimePs: 1_000_000, maxRounds: 1 });
+    expect(hasty.result.migration?.rounds.map(({ kind }) => kind)).toEqual(['all', 'stop']);
+    expect(patient.result.migration?.rounds.length).toBeGreaterThan(3);
+    const [soon, late] = [patient, hasty].map(({ result }) => result.migration?.downtime_us ?? 0);
+    expect(soon).toBeLessThan(late);
+    expect(patient.result.migration?.verification).toBe('passed');
+    expect(hasty.result.migration?.verification).toBe('passed');
+  });
+});
+
+describe('a back end that does not log what it writes', () => {
+  it.each(['vhost-net', 'vhost-user'] as const)('%s: missed used entries stop the guest', async (backend) => {
+    for (const workload of ['tx', 'rx'] as const) {
+      const { result, hash, apart } = await migrate(backend, workload, { skips: ['used-ring-log'] });
+      expect(apart).toBe(hash);
+      expect(result.migration?.verification).toBe('failed');
+      expect(result.migration?.stale_pages).toBeGreaterThan(0);
+      const { offered, delivered } = result.frames;
+      expect(delivered).toBeLessThan(2000);
+      if (workload === 'rx') expect(result.migration?.frames.lost).toBe(offered - delivered);
+    }
+  });
+
+  it.each(['vhost-net', 'vhost-user'] as const)('%s: missed buffers are stale', async (backend) => {
+    const { result } = await migrate(backend, 'rx', { skips: ['buffer-log'] });
+    expect(result.migration?.verification).toBe('failed');
+    expect(result.migration?.stale_pages).toBeGreaterThan(50);
+    expect(result.migration?.stale_at[0]).toMatch(/^0x[0-9a-f]+$/);
+  });
+});
