@@ -27,6 +27,7 @@ export { type Listed, listPlugins } from './package/list-plugins.ts';
 export { MANIFEST_FILE, type Manifest, PluginUsageError, readManifest } from './package/manifest.ts';
 export { openPlaces, placeAt } from './package/open-places.ts';
 export { type OpenPlugin, openPlugin, type PluginPlace } from './package/open-plugin.ts';
+export type { RemoteDevice } from './package/remote-device.ts';
 export { unpackTarball } from './package/unpack-tarball.ts';
 export { type NewPlugin, newPlugin, pluginFiles } from './scaffold/new-plugin.ts';
 export { type Exploration, type ExploreOptions, exploreSchedules } from './schedule/explore.ts';

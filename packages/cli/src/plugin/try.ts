@@ -35,10 +35,13 @@ async function run(io: Io, flags: Flags): Promise<void> {
   const kit = await import('@vhostlab/plugin-kit');
   const plugin = await kit.openPlugin(await placeOf(flags));
   try {
-    if (plugin.device === undefined) {
-      throw new OperatorError('a device plugin at an endpoint runs its cores there; name its --package');
+    const inside = plugin.device ?? plugin.remote;
+    if (inside === undefined) {
+      throw new OperatorError(
+        '--endpoint: it runs no cores there; start it with vhostlab plugin run, or name its --package',
+      );
     }
-    const lab = new kit.PluginLab(plugin.device);
+    const lab = new kit.PluginLab(inside);
     const pluginOptions = optionsOf(flags);
     const { workload, packets, ring, size } = flags;
     const result = await lab.run({

@@ -66,7 +66,7 @@ export class PluginBench {
         ? { ...this.options }
         : {
             ...testScenario(),
-            backend: this.plugin.device?.attachesAs ?? 'vhost-user',
+            backend: this.plugin.device?.attachesAs ?? this.plugin.remote?.attachesAs ?? 'vhost-user',
             plugin: {
               name: this.plugin.name,
               ...(this.options === undefined ? {} : { options: this.options }),
@@ -104,11 +104,12 @@ export class PluginBench {
 
   /** A lab with the plugin in it. */
   get lab(): PluginLab {
-    const { device } = this.plugin;
-    if (device === undefined) {
-      throw new NotClaimed('its cores run in its own process; conform its package to see its data');
+    const { device, remote } = this.plugin;
+    const inside = device ?? remote;
+    if (inside === undefined) {
+      throw new NotClaimed('it runs no cores at its address; conform its package to see its data');
     }
-    this.#lab ??= new PluginLab(device);
+    this.#lab ??= new PluginLab(inside);
     return this.#lab;
   }
 

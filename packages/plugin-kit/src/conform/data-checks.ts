@@ -129,7 +129,8 @@ export const DATA_CHECKS: readonly PluginCheck[] = [
       'Neither side sleeps while the other waits for it, however late a publication is visible.',
       async (bench) => {
         const { device, depth } = bench.plugin;
-        if (device === undefined) throw new NotClaimed('its cores run in its own process');
+        if (device === undefined)
+          throw new NotClaimed('its cores run in its own process; conform its package to see its schedules');
         if (depth === 'burst') throw new NotClaimed('the host handles the rings of a burst plugin');
         if (!(await hasRings(bench))) throw new NotClaimed('the NIC handles its rings, not the plugin');
         const options = bench.options === undefined ? {} : { options: bench.options };

@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { PluginDefinition } from '@vhostlab/backend-sdk';
 import {
+  ContractError,
   createClient,
+  createGrpcTransport,
   createLocalTransport,
   lifecycleClient,
+  linkV1,
+  PluginFault,
   type Role,
   runtimeV1,
+  type Transport,
 } from '@vhostlab/contracts';
 import { compileCostProfile, parseCostProfile } from '@vhostlab/cost-profile';
 import {
@@ -13,15 +18,23 @@ import {
   type CompareOptionsInput,
   type HostedServices,
   hostServices,
+  type Lab,
   PLUGINS,
   parseCompareOptions,
   ROLES,
   runScenario,
+  type ScenarioInput,
+  type ScenarioOutcome,
   type Tracing,
 } from '@vhostlab/lab';
 import type { ScenarioConfig, WorkloadName } from '@vhostlab/workload';
+import type { RemoteDevice } from '../package/remote-device.ts';
 
 const PROFILE = 'reference.yaml';
+/** How long a plugin in another process may take for a call, and how long virtual time may stand still for it. */
+const TIMEOUT_MS = 30_000;
+const SILENCE_MS = 30_000;
+const RESET_TIMEOUT_MS = 1000;
 const NO_TRACING: Tracing = {
   providerFor: () => undefined,
   takeSpans: () => ({ otlpJson: new Uint8Array(), dropped: 0 }),
@@ -60,23 +73,42 @@ interface Sink {
   readonly lastPs: number;
 }
 
-/** A lab in this process whose back-end service has the built-in plugins and `plugin`. Close it after use. */
+/** Runs of this process: what a failed run left behind at a plugin has another name than the next. */
+let runs = 0;
+
+/**
+ * A lab around a plugin: guest, switch and NIC in this process, and the plugin in its back-end service, beside the
+ * built-in ones; or, for a plugin that somebody else runs, the back-end service at its address. Close it after use.
+ */
 export class PluginLab {
-  readonly #plugin: PluginDefinition;
+  readonly #plugin: PluginDefinition | RemoteDevice;
   readonly #hosted: HostedServices;
   readonly #transport: ReturnType<typeof createLocalTransport>;
-  #runs = 0;
+  readonly #roles: readonly Role[];
+  readonly #remote: Transport | undefined;
+  readonly #timeoutMs: number;
+  readonly #silenceMs: number;
+  /** The last call that was made at the plugin in another process. */
+  #underWay = 'Handshake';
 
-  constructor(plugin: PluginDefinition) {
+  constructor(
+    plugin: PluginDefinition | RemoteDevice,
+    { timeoutMs = TIMEOUT_MS, silenceMs = SILENCE_MS }: { timeoutMs?: number; silenceMs?: number } = {},
+  ) {
     this.#plugin = plugin;
-    this.#hosted = hostServices(ROLES, {
+    this.#timeoutMs = timeoutMs;
+    this.#silenceMs = silenceMs;
+    const isRemote = 'address' in plugin;
+    this.#roles = ROLES.filter((role) => !(isRemote && role === 'backend'));
+    this.#hosted = hostServices(this.#roles, {
       instanceId: 'plugin-lab',
       processId: process.pid,
       tracing: NO_TRACING,
       exit: () => undefined,
-      plugins: [...PLUGINS.filter(({ name }) => name !== plugin.name), plugin],
+      ...(isRemote ? {} : { plugins: [...PLUGINS.filter(({ name }) => name !== plugin.name), plugin] }),
     });
     this.#transport = createLocalTransport(this.#hosted.implementations);
+    if (isRemote) this.#remote = this.#watched(createGrpcTransport(plugin.address));
   }
 
   /** Runs one workload over the plugin to its end in virtual time. */
@@ -92,19 +124,8 @@ export class PluginLab {
     };
     const file = new URL(`../profiles/${PROFILE}`, import.meta.resolve('@vhostlab/cost-profile'));
     const profile = parseCostProfile(readFileSync(file, 'utf8'), PROFILE);
-    const transport = this.#transport;
-    const lab = {
-      placement: 'embedded' as const,
-      services: Object.fromEntries(ROLES.map((role) => [role, lifecycleClient(role, transport)])) as Record<
-        Role,
-        ReturnType<typeof lifecycleClient>
-      >,
-      processes: [
-        { name: 'lab', services: ROLES, runtime: createClient(runtimeV1.RuntimeService, transport) },
-      ],
-    };
-    const outcome = await runScenario(lab, {
-      name: `plugin-${++this.#runs}`,
+    const outcome = await this.#runScenario({
+      name: `plugin-${process.pid}-${++runs}`,
       config,
       profileJson: JSON.stringify(profile),
       profile: compileCostProfile(profile),
@@ -121,7 +142,82 @@ export class PluginLab {
   close(): void {
     this.#hosted.runtime.close();
     this.#transport.close();
+    this.#remote?.close();
   }
+
+  /** Throws PluginFault when it is the plugin in another process that fails, naming the call. */
+  async #runScenario(input: ScenarioInput): Promise<ScenarioOutcome> {
+    const plugin = this.#plugin;
+    if (!('address' in plugin)) return runScenario(this.#lab(), input);
+    const silent = new AbortController();
+    const late = (): void =>
+      silent.abort(
+        new PluginFault(
+          `The device plugin at ${plugin.address} failed in ${this.#underWay}: nothing has come for ${this.#silenceMs / 1000} s`,
+        ),
+      );
+    const timer = setTimeout(late, this.#silenceMs);
+    try {
+      const lab = { ...this.#lab(), onProgress: () => void timer.refresh() };
+      return await runScenario(lab, { ...input, signal: silent.signal });
+    } catch (error) {
+      await this.#forgetRun();
+      throw error instanceof ContractError ? faultOf(plugin.address, error) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends what an aborted run left in the processes, as far as they still answer. */
+  async #forgetRun(): Promise<void> {
+    const stop = this.#lab().processes.map(({ runtime }) =>
+      runtime.stop({}, { timeoutMs: RESET_TIMEOUT_MS }),
+    );
+    await Promise.allSettled(stop);
+  }
+
+  #watched(transport: Transport): Transport {
+    return {
+      ...transport,
+      open: (method, metadata, deadlineAt) => {
+        if (method.parent.typeName !== linkV1.LinkService.typeName) this.#underWay = method.name;
+        return transport.open(method, metadata, deadlineAt);
+      },
+    };
+  }
+
+  #lab(): Lab {
+    const at = (role: Role): Transport =>
+      role === 'backend' ? (this.#remote ?? this.#transport) : this.#transport;
+    const client = { defaultTimeoutMs: this.#timeoutMs };
+    const here = createClient(runtimeV1.RuntimeService, this.#transport, client);
+    const plugin = this.#plugin;
+    return {
+      services: Object.fromEntries(
+        ROLES.map((role) => [role, lifecycleClient(role, at(role), client)]),
+      ) as Lab['services'],
+      processes: [
+        { name: [...this.#roles].sort().join('+'), services: this.#roles, runtime: here },
+        ...('address' in plugin
+          ? [
+              {
+                name: 'backend',
+                services: ['backend' as const],
+                address: plugin.address,
+                runtime: createClient(runtimeV1.RuntimeService, at('backend'), client),
+              },
+            ]
+          : []),
+      ],
+    };
+  }
+}
+
+/** Which call of the plugin failed. What breaks in the middle of a run breaks the stream of its windows. */
+function faultOf(address: string, error: ContractError): PluginFault {
+  const cause = error.cause instanceof ContractError ? error.cause : error;
+  const call = cause.method === '' ? 'Run' : cause.method;
+  return new PluginFault(`The device plugin at ${address} failed in ${call}: ${cause.message}`);
 }
 
 function read(cores: Awaited<ReturnType<typeof runScenario>>['cores']): LabRunResult {

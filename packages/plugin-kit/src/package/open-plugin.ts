@@ -19,6 +19,7 @@ import { hostDevicePlugin } from '../lab/host-plugin.ts';
 import { importPlugin } from './import-plugin.ts';
 import { launch } from './launch.ts';
 import { PluginUsageError, readManifest } from './manifest.ts';
+import { findRemote, type RemoteDevice } from './remote-device.ts';
 
 /** Where a plugin is. */
 export type PluginPlace =
@@ -31,8 +32,10 @@ export interface OpenPlugin {
   readonly name: string;
   readonly depth: 'device' | 'burst';
   readonly summary: string;
-  /** What a lab runs: the plugin, or the device that hosts it. Undefined: a device at an endpoint, which only talks. */
+  /** What a lab runs: the plugin, or the device that hosts it. Undefined: a device at an endpoint, whose cores run there. */
   readonly device: PluginDefinition | undefined;
+  /** A device plugin at an endpoint that runs cores, for a lab around it. */
+  readonly remote?: RemoteDevice;
   /** A connection of its own; to an endpoint, others may have talked before. */
   connect(): Transport;
   /** True when every connection meets a service that nobody has talked to. */
@@ -94,7 +97,9 @@ async function openEndpoint(address: string, close: () => Promise<void>): Promis
     const capabilities = await client.getCapabilities([]);
     const depth = depthOf(capabilities);
     const { name, summary } = description;
+    const remote = depth === 'device' ? await findRemote(name, address, transport) : undefined;
     return {
+      ...(remote === undefined ? {} : { remote }),
       name,
       depth,
       summary,
