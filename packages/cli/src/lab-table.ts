@@ -1,5 +1,6 @@
-import type { LabState } from '@vhostlab/lab';
+import { type LabState, migrationNotes, swapNotes } from '@vhostlab/lab';
 import { renderMeasured } from './measured-table.ts';
+import { migrationLines } from './migration-table.ts';
 import { renderRealLab } from './real-lab-table.ts';
 import { renderTable } from './table.ts';
 
@@ -11,6 +12,11 @@ function eventLines({ runs }: LabState): string[] {
         `${name}, at ${at_us} us: ${event}${took_effect ? '' : ' (no effect: the run was over by then)'}`,
     ),
   );
+}
+
+/** How guests got to other back ends, a line each. */
+function swapLines({ runs }: LabState): string[] {
+  return runs.flatMap(({ name, swaps }) => swapNotes(swaps).map((note) => `${name}: ${note}`));
 }
 
 /** A lab as text: its phase, a table of nodes, a table of runs. */
@@ -54,6 +60,8 @@ export function renderLab(state: LabState): string {
     nodes,
     runs,
     ...eventLines(state),
+    ...migrationLines(state, migrationNotes),
+    ...swapLines(state),
     ...(state.event_log_sha256 === undefined ? [] : [`event log ${state.event_log_sha256}`]),
     ...(state.measured === undefined ? [] : ['', renderMeasured(state.measured)]),
     ...(state.run_folder === undefined ? [] : [`run folder ${state.run_folder}`]),

@@ -24,7 +24,7 @@ it('the commands of docs/testbed.md do what the page says', async () => {
     }
     expect(scratch.leftovers()).toEqual([]);
   } finally {
-    await run(scratch, 'lab', 'down', 'pvp');
+    for (const name of ['pvp', 'swap']) await run(scratch, 'lab', 'down', name);
     scratch.remove();
   }
 });

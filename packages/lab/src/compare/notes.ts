@@ -1,5 +1,6 @@
 import type { CompareOptions } from '../scenario/options.ts';
 import { lateEventNotes } from './event-outcomes.ts';
+import { migrationNotes } from './migration-notes.ts';
 import type { Result } from './result.ts';
 import { swapNotes } from './swap-outcome.ts';
 
@@ -80,8 +81,8 @@ export function notesOf(results: readonly Result[], options: CompareOptions): st
         );
     }
   }
-  for (const { workload, backend, events, swaps } of results)
-    for (const note of [...lateEventNotes(events), ...swapNotes(swaps)])
+  for (const { workload, backend, events, migration, swaps } of results)
+    for (const note of [...lateEventNotes(events), ...migrationNotes(migration), ...swapNotes(swaps)])
       notes.push(`${workload} over ${backend}: ${note}`);
   return notes;
 }

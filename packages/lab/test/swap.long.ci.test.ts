@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { planOf } from './support/planned.ts';
+import { splitHash } from './support/split.ts';
+import { expectUnharmed, PAIRS, swapRun, swapScenario } from './support/swaps.ts';
+
+const GROUPS = [['guest'], ['backend'], ['switch'], ['nic', 'station']];
+
+describe('a guest goes to another back end and back under traffic', () => {
+  it.each(PAIRS)(
+    '$from to $to and back: in every mode of the guest and format of the rings',
+    ({ from, to }) => {
+      for (const workload of ['tx', 'rx', 'pvp'] as const) {
+        for (const guest of ['poll', 'interrupt'] as const) {
+          for (const ring of ['split', 'packed'] as const) {
+            if (ring === 'packed' && from === 'vhost-net') continue;
+            const { changes } = expectUnharmed(swapScenario(from, [to, from], { workload, guest, ring }));
+            expect(changes.map((change) => [change.from, change.to])).toEqual([
+              [from, to],
+              [to, from],
+            ]);
+            for (const { path, missing } of changes)
+              expect(path).toBe(missing.length === 0 ? 'carried' : 'reset');
+          }
+        }
+      }
+    },
+  );
+
+  it.each([
+    { name: 'two queue pairs', more: { queues: 2, workload: 'tx' } },
+    { name: 'a pipeline', more: { execution: 'pipeline', workload: 'pvp' } },
+    { name: 'requests and responses', more: { workload: 'rr', guest: 'interrupt', packets: 300 } },
+  ] as const)('carries $name', ({ more }) => {
+    for (const { from, to } of PAIRS) expectUnharmed(swapScenario(from, [to, from], more));
+  });
+
+  it('is the same run in one process and in several', () => {
+    for (const { from, to } of PAIRS) {
+      for (const more of [
+        { workload: 'pvp' },
+        { workload: 'rr', guest: 'interrupt', packets: 200 },
+      ] as const) {
+        const config = swapScenario(from, [to, from], { packets: 600, ...more });
+        const plan = planOf(config);
+        const { hash } = swapRun(config);
+        expect(splitHash('run', plan, GROUPS)).toBe(hash);
+        let seed = 7;
+        const pace = () => {
+          seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+          return (['late', 'even', 'early'] as const)[seed % 3];
+        };
+        const pairs = [
+          ['guest', 'nic'],
+          ['backend', 'switch', 'station'],
+        ];
+        expect(splitHash('run', plan, pairs, pace)).toBe(hash);
+      }
+    }
+  });
+});
