@@ -1,3 +1,5 @@
+export type { LabPageData, LabPageLink, LabPageNode, LabPageRun } from './lab-page/lab-page-data.ts';
+export { renderLabPage } from './lab-page/render-lab-page.ts';
 export { renderReport } from './render-report.ts';
 export type {
   LatencyFigures,
