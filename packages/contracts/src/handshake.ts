@@ -46,6 +46,21 @@ export function negotiate(own: Hello, caller: Hello | undefined): Hello {
   return answer;
 }
 
+/**
+ * Checks what a server answered to the hello of this side: it must have taken one of the versions that this side speaks.
+ * Throws FAILED_PRECONDITION naming both.
+ */
+export function checkAnswer(answer: Hello, own: { readonly protocolVersions?: readonly number[] }): void {
+  const spoken = own.protocolVersions ?? [];
+  if (answer.protocolVersions.some((version) => spoken.includes(version))) return;
+  throw new ContractError(
+    'FAILED_PRECONDITION',
+    `${answer.name || answer.instanceId || 'The service'} answers protocol version ` +
+      `${answer.protocolVersions.join(', ') || 'none'}, this side speaks ${spoken.join(', ')}.`,
+    { recovery: 'correct' },
+  );
+}
+
 function clockNames(clocks: readonly Clock[]): string {
   const names = clocks.map(
     (clock) => `the ${ClockSchema.value[clock]?.localName.toLowerCase() ?? clock} clock`,

@@ -16,6 +16,7 @@ import { GuestService } from './gen/vhostlab/guest/v1/guest_pb.ts';
 import type { Function as NicFunction } from './gen/vhostlab/nic/v1/eswitch_pb.ts';
 import { NicService } from './gen/vhostlab/nic/v1/nic_pb.ts';
 import { SwitchService } from './gen/vhostlab/switch/v1/switch_pb.ts';
+import { checkAnswer } from './handshake.ts';
 import { InstanceTable, type ServiceProgram } from './instance-table.ts';
 import { type Implementation, implement } from './serve-call.ts';
 import type { Transport } from './transport.ts';
@@ -73,7 +74,11 @@ export function lifecycleClient(
   };
   return {
     role,
-    handshake: async (own, call) => must((await client.handshake({ hello: own }, call)).hello, 'a hello'),
+    handshake: async (own, call) => {
+      const answer = must((await client.handshake({ hello: own }, call)).hello, 'a hello');
+      checkAnswer(answer, own);
+      return answer;
+    },
     describe: async (call) => must((await client.describe({}, call)).description, 'a description'),
     getCapabilities: async (own, call) =>
       (await client.getCapabilities({ capabilities: [...own] }, call)).capabilities,
