@@ -26,6 +26,7 @@ export * as deviceV1 from './gen/vhostlab/device/v1/device_pb.ts';
 export * as guestV1 from './gen/vhostlab/guest/v1/guest_pb.ts';
 export * as controlV1 from './gen/vhostlab/lab/v1/control_pb.ts';
 export * as runtimeV1 from './gen/vhostlab/lab/v1/runtime_pb.ts';
+export * as framesV1 from './gen/vhostlab/link/v1/frames_pb.ts';
 export * as linkV1 from './gen/vhostlab/link/v1/link_pb.ts';
 export * as eswitchV1 from './gen/vhostlab/nic/v1/eswitch_pb.ts';
 export * as nicV1 from './gen/vhostlab/nic/v1/nic_pb.ts';

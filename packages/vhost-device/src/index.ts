@@ -2,6 +2,9 @@ export type { RegionPlace, RingStart, WorkerCommand, WorkerNote } from './contro
 export { DeviceConfigSpace } from './control/config-space.ts';
 export { RealDevice } from './control/device.ts';
 export { WorkerPool } from './control/worker-pool.ts';
+export { latencyText } from './link/clock-estimate.ts';
+export { LINK_COUNTERS, type LinkSnapshot } from './link/link-statistics.ts';
+export { type LinkSpec, RealLink } from './link/real-link.ts';
 export { ArenaMapper } from './memory/arena-mapper.ts';
 export { OffsetAllocator } from './memory/offset-allocator.ts';
 export type { PluginConfig } from './plugin/plugin-config.ts';
@@ -14,6 +17,7 @@ export {
   type PluginSpec,
 } from './plugin/plugin-spec.ts';
 export type { PluginOrder } from './plugin/plugin-worker.ts';
+export { LinkPort } from './ports/link-port.ts';
 export { PORT_FORMS, type PortSpec, parsePortSpec } from './ports/port-spec.ts';
 export { type Backend, type BackendLog, startBackend } from './program/backend.ts';
 export { DEVICE_FEATURES, DEVICE_PROTOCOL_FEATURES, offeredFeatures } from './program/offer.ts';

@@ -1,9 +1,10 @@
-import type { GrpcServer } from '@vhostlab/contracts';
+import type { GrpcServer, Security } from '@vhostlab/contracts';
 import type { Backend, BackendOptions, QueueSnapshot } from '@vhostlab/vhost-device';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OperatorError } from '../errors.ts';
 import { openExternal } from '../external-plugin.ts';
 import { type Io, SUPERVISED } from '../io.ts';
+import { linkTable } from '../link-table.ts';
 import { keepOption } from '../plugin-flags.ts';
 import { statisticsTable } from '../vhost-user-statistics.ts';
 
@@ -28,6 +29,8 @@ interface Flags {
   listen?: string;
   messages?: boolean;
   supervise: boolean;
+  tls?: string;
+  tokenFile?: string;
   printCapabilities?: boolean;
   json?: boolean;
 }
@@ -58,7 +61,7 @@ export function register(group: Command, io: Io): void {
     )
     .option(
       '--port <port>',
-      'what is behind the rings: drop, echo, macswap, generate[:size=64,rate=unpaced], pcap:FILE, pcap:out=FILE,in=FILE,rate=1Mpps, tap:NAME, switch[:plugin=sw-vdpa,tso=on]',
+      'what is behind the rings: drop, echo, macswap, generate[:size=64,rate=unpaced], pcap:FILE, pcap:out=FILE,in=FILE,rate=1Mpps, tap:NAME, link:HOST:PORT, link:listen=HOST:PORT, switch[:plugin=sw-vdpa,tso=on]',
       'drop',
     )
     .option(
@@ -76,6 +79,11 @@ export function register(group: Command, io: Io): void {
     .option('--mtu <bytes>', 'MTU that the configuration shows', integer, 1500)
     .option('--stats [seconds]', 'print statistics of every queue, every second or so', integer)
     .option('--listen <address>', 'serve the statistics over gRPC: HOST:PORT, [IPV6]:PORT or unix:/path')
+    .option(
+      '--tls <folder>',
+      'with --port link: certificates of vhostlab lab certs, for addresses off loopback',
+    )
+    .option('--token-file <file>', 'with --port link: token that both ends must have')
     .option('--messages', 'print every message')
     .option('--no-supervise', 'end when a peer truncates its memory, in place of starting again')
     .option(
@@ -96,7 +104,7 @@ async function run(io: Io, flags: Flags): Promise<void> {
     return;
   }
   const device = await import('@vhostlab/vhost-device');
-  const options = backendOptions(flags, device);
+  const options = backendOptions(flags, device, await securityOf(flags));
   const problem = device.checkBackendOptions(options);
   if (problem !== null) throw new OperatorError(problem);
   if (flags.supervise && io.env[SUPERVISED] === undefined) {
@@ -119,7 +127,11 @@ async function run(io: Io, flags: Flags): Promise<void> {
   }
 }
 
-function backendOptions(flags: Flags, device: typeof import('@vhostlab/vhost-device')): BackendOptions {
+function backendOptions(
+  flags: Flags,
+  device: typeof import('@vhostlab/vhost-device'),
+  security: Security,
+): BackendOptions {
   const { fd, client = false, queues, queueSize, workers, cpus, mode, flow, without, mtu } = flags;
   try {
     return {
@@ -133,12 +145,27 @@ function backendOptions(flags: Flags, device: typeof import('@vhostlab/vhost-dev
       cpus,
       mode,
       port: device.parsePortSpec(flags.plugin === undefined ? flags.port : 'switch'),
+      security,
       flows: flow,
       without,
       mtuBytes: mtu,
     };
   } catch (error) {
     throw error instanceof RangeError ? new OperatorError(error.message) : error;
+  }
+}
+
+/** Token and certificates of a link. */
+async function securityOf({ tls, tokenFile }: Flags): Promise<Security> {
+  if (tls === undefined && tokenFile === undefined) return {};
+  const { AddressError, loadSecurity } = await import('@vhostlab/contracts');
+  try {
+    return loadSecurity({
+      ...(tokenFile === undefined ? {} : { tokenFile }),
+      ...(tls === undefined ? {} : { tlsFolder: tls }),
+    });
+  } catch (error) {
+    throw error instanceof AddressError ? new OperatorError(error.message) : error;
   }
 }
 
@@ -175,11 +202,14 @@ async function start(
     io.err(`vhostlab back end ${options.client ? 'connects to' : 'listens at'} ${where}\n`);
     return backend;
   } catch (error) {
-    throw isSystemError(error) ? new OperatorError(error.message) : error;
+    throw isSystemError(error) || (error as Error).name === 'AddressError'
+      ? new OperatorError((error as Error).message)
+      : error;
   }
 }
 
 async function serve(io: Io, flags: Flags, backend: Backend): Promise<void> {
+  const { latencyText } = await import('@vhostlab/vhost-device');
   const signal = io.interruptible();
   let before = backend.statistics.snapshot();
   const everyS = flags.stats === true ? 1 : flags.stats;
@@ -189,6 +219,7 @@ async function serve(io: Io, flags: Flags, backend: Backend): Promise<void> {
       : setInterval(() => {
           const now = backend.statistics.snapshot();
           io.err(statisticsTable(now, before, everyS));
+          if (backend.link !== undefined) io.err(linkTable(backend.link.statistics.snapshot(), latencyText));
           before = now;
         }, everyS * 1000);
   const startedNs = process.hrtime.bigint();
@@ -205,10 +236,16 @@ async function serve(io: Io, flags: Flags, backend: Backend): Promise<void> {
     await server?.close(0);
     await backend.stop();
   }
+  if (backend.link !== undefined) io.err(linkTable(backend.link.statistics.snapshot(), latencyText));
   if (flags.json === true) {
     const seconds = Number(process.hrtime.bigint() - startedNs) / NS_PER_S;
     io.out(
-      `${JSON.stringify({ clock: 'real', seconds, queues: backend.statistics.snapshot() satisfies QueueSnapshot[] })}\n`,
+      `${JSON.stringify({
+        clock: 'real',
+        seconds,
+        queues: backend.statistics.snapshot() satisfies QueueSnapshot[],
+        ...(backend.link === undefined ? {} : { link: backend.link.statistics.snapshot() }),
+      })}\n`,
     );
   }
 }

@@ -1,9 +1,11 @@
 import { type MappedArena, monotonicNs, readFileBytes } from '@vhostlab/host';
 import type { Arena } from '@vhostlab/memory';
 import { createSource, type TrafficSpec } from '@vhostlab/workload';
+import { LinkStatistics } from '../link/link-statistics.ts';
 import { CapturePort } from './capture-port.ts';
 import { DropPort } from './drop-port.ts';
 import { GeneratePort } from './generate-port.ts';
+import { LinkPort } from './link-port.ts';
 import type { Port } from './port.ts';
 import type { PortSpec } from './port-spec.ts';
 import { SourcePort } from './source-port.ts';
@@ -48,6 +50,11 @@ export function createPort(spec: PortSpec, place: PortPlace): Port | undefined {
       };
       const source = createSource(traffic, { shard: pair, shards: pairs });
       return isPaced ? new SourcePort(arena, source, true, monotonicNs) : new GeneratePort(arena, source);
+    }
+    case 'link': {
+      if (spec.open === undefined) throw new Error('a link is started before its ports are made');
+      const counters = new LinkStatistics(pairs, spec.open.statistics).of(pair);
+      return new LinkPort(spec.open.pairs[pair], counters, arena);
     }
     case 'pcap': {
       const source = spec.in === undefined ? undefined : replay(spec.in, spec.rate, place);

@@ -1,3 +1,4 @@
+import type { LinkPairShared } from '../link/link-messages.ts';
 import { type ExternalPlugin, PLUGIN_NAMES, type PluginName } from '../plugin/plugin-spec.ts';
 
 /** What stands behind a queue pair, as `--port` says it: plain data that travels to a worker. */
@@ -8,6 +9,13 @@ export type PortSpec =
   | { readonly kind: 'generate'; readonly size: string; readonly rate: string }
   | { readonly kind: 'pcap'; readonly out?: string; readonly in?: string; readonly rate?: string }
   | { readonly kind: 'tap'; readonly name: string }
+  /** A link to another process; `open` is what the back end has made for it. */
+  | {
+      readonly kind: 'link';
+      readonly how: 'dial' | 'listen';
+      readonly address: string;
+      readonly open?: { readonly pairs: readonly LinkPairShared[]; readonly statistics: SharedArrayBuffer };
+    }
   /** The project's own switch between all devices of the process; without a plugin, the mode of the back end chooses. */
   | {
       readonly kind: 'switch';
@@ -26,6 +34,8 @@ export const PORT_FORMS = [
   'pcap:FILE',
   'pcap:out=FILE,in=FILE,rate=1Mpps',
   'tap:NAME',
+  'link:HOST:PORT',
+  'link:listen=HOST:PORT',
   'switch[:plugin=sw-vdpa,tso=on]',
 ] as const;
 
@@ -59,6 +69,12 @@ export function parsePortSpec(text: string): PortSpec {
       const name = PLUGIN_NAMES.find((known) => known === plugin);
       if ((tso !== 'on' && tso !== 'off') || name !== plugin) break;
       return { kind, tso: tso === 'on', ...(name === undefined ? {} : { plugin: name }) };
+    }
+    case 'link': {
+      const listen = rest.startsWith('listen=');
+      const address = listen ? rest.slice('listen='.length) : rest;
+      if (address !== '') return { kind, how: listen ? 'listen' : 'dial', address };
+      break;
     }
     case 'tap':
       if (rest !== '') return { kind, name: rest };

@@ -3,6 +3,7 @@ import type { WorkerNote } from '../control/commands.ts';
 import { DeviceConfigSpace } from '../control/config-space.ts';
 import { RealDevice } from '../control/device.ts';
 import { WorkerPool } from '../control/worker-pool.ts';
+import { RealLink } from '../link/real-link.ts';
 import { ArenaMapper } from '../memory/arena-mapper.ts';
 import { OffsetAllocator } from '../memory/offset-allocator.ts';
 import { SharedStatistics } from '../stats/shared-statistics.ts';
@@ -28,6 +29,8 @@ export interface BackendLog {
 export interface Backend {
   readonly devices: readonly ServedDevice[];
   readonly statistics: SharedStatistics;
+  /** With the port `link`: the link. */
+  readonly link?: RealLink;
   /** Resolves when it ended by itself: an inherited connection is over, or (rejects) a worker failed. */
   readonly ended: Promise<void>;
   /** Ends connections and workers, closes everything. */
@@ -39,6 +42,24 @@ export interface Backend {
  * process: run it under `supervise`. Throws the system's error (HostError: a socket, a tap) that names the thing.
  */
 export async function startBackend(options: BackendOptions, log: BackendLog): Promise<Backend> {
+  const { port, security, queuePairs } = options;
+  if (port.kind !== 'link') return startDevices(options, log);
+  const link = await RealLink.start({ ...port, security }, queuePairs, log.line);
+  const open = { pairs: link.pairs, statistics: link.statistics.buffer };
+  try {
+    const backend = await startDevices({ ...options, port: { ...port, open } }, log);
+    const stop = async (): Promise<void> => {
+      await backend.stop();
+      await link.stop();
+    };
+    return { ...backend, link, stop };
+  } catch (error) {
+    await link.stop();
+    throw error;
+  }
+}
+
+async function startDevices(options: BackendOptions, log: BackendLog): Promise<Backend> {
   const devices = Math.max(1, options.sockets.length);
   const hosting = await hostingOf(options, devices);
   const arena = reserveArena(ARENA_BYTES);

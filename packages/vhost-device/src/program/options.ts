@@ -1,3 +1,4 @@
+import type { Security } from '@vhostlab/contracts';
 import { flowProblem } from '../plugin/guest-ports.ts';
 import type { PluginName } from '../plugin/plugin-spec.ts';
 import type { PortSpec } from '../ports/port-spec.ts';
@@ -22,6 +23,8 @@ export interface BackendOptions {
   readonly cpus: readonly number[];
   readonly mode: WorkerMode;
   readonly port: PortSpec;
+  /** What keeps strangers out of a link: token and certificates, which TCP addresses off loopback need. */
+  readonly security: Security;
   /** Flows of the switch, each in the form of ovs-ofctl; its ports are guest0, guest1, …. None: it learns. */
   readonly flows: readonly string[];
   /** Features that are not offered although the port could have them. */
@@ -39,6 +42,7 @@ export const DEFAULT_BACKEND_OPTIONS: Omit<BackendOptions, 'sockets'> = {
   cpus: [],
   mode: 'poll',
   port: { kind: 'drop' },
+  security: {},
   flows: [],
   without: [],
   mac: [0x52, 0x54, 0, 0x76, 0x6c, 1],
@@ -64,6 +68,8 @@ export function checkBackendOptions(options: BackendOptions): string | null {
   if (unknown !== undefined) return `--without ${unknown}: this is not one of ${known.join(', ')}`;
   if (port.kind === 'switch') return switchProblem(options, port.plugin);
   if (options.flows.length > 0) return '--flow is for --port switch: leave it out, or give that port';
+  if (port.kind === 'link' && sockets.length > 1)
+    return '--port link: a link belongs to one device, give one --socket-path';
   if (port.kind === 'tap' && sockets.length > 1)
     return '--port tap: a tap belongs to one device, give one --socket-path';
   return null;
