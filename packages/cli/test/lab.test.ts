@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createGrpcTransport, lifecycleClient } from '@vhostlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -77,6 +77,18 @@ describe('lab up', () => {
     expect(told.stdout).toBe(`nic0 ${pids[3]}\n`);
     expect((await rig.run('graph', 'x')).stdout).toContain('n_nic0["nic0<br/>nic, ready"]');
     expect((await rig.run('inspect')).stdout).toMatch(/^x +complete +4 +/m);
+
+    // where the time of the run went: measured, in words and as a picture
+    expect(mixed.measured?.runs.map(({ run }) => run)).toEqual(['pvp/vhost-user']);
+    expect((await rig.run('inspect', 'x')).stdout).toMatch(
+      /^measured on [\s\S]*^waited, ms +for backend[\s\S]*^λ = /m,
+    );
+    const page = scratch.file('x.html');
+    expect((await rig.run('graph', 'x', '--page', page)).stdout).toBe(`${page} shows lab x\n`);
+    expect(readFileSync(page, 'utf8')).toMatch(/<title>lab x · vhostlab<\/title>[\s\S]*Who waited for whom/);
+    expect((await rig.run('graph', file, '--page', scratch.file('no', 'x.html'))).stderr).toMatch(
+      /^vhostlab: --page: .* cannot be written \(ENOENT\); name a file in a folder that is there\n$/,
+    );
 
     const down = await rig.run('down', 'x');
     expect([down.status, down.stdout]).toEqual([
