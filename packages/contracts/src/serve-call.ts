@@ -1,14 +1,7 @@
-import {
-  create,
-  type DescMethod,
-  type DescService,
-  fromBinary,
-  type Message,
-  type MessageInitShape,
-  toBinary,
-} from '@bufbuild/protobuf';
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { context, type TracerProvider } from '@opentelemetry/api';
 import { ContractError } from './errors.ts';
+import { decodeInput, encodeOutput } from './message-codec.ts';
 import { type Endpoint, methodName, startServerSpan } from './tracing.ts';
 import { type IncomingCall, MAX_MESSAGE_BYTES } from './transport.ts';
 import type { Handlers, ServerContext } from './types.ts';
@@ -80,12 +73,12 @@ async function answer(
     const streamsIn = method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming';
     const input = streamsIn
       ? decodeAll(method, call.requests)
-      : await Promise.race([single(method, call.requests), cancelled.promise]);
+      : await cancelled.or(single(method, call.requests));
     const output = handler(input as never, serverContext);
     if (method.methodKind === 'unary' || method.methodKind === 'client_streaming') {
-      await call.send(encodeResponse(method, await Promise.race([output, cancelled.promise])));
+      await call.send(encodeResponse(method, await cancelled.or(Promise.resolve(output))));
     } else {
-      await sendAll(method, output as AsyncIterable<unknown>, call, cancelled.promise);
+      await sendAll(method, output as AsyncIterable<unknown>, call, cancelled);
     }
   } finally {
     cancelled.stop();
@@ -96,18 +89,18 @@ async function sendAll(
   method: DescMethod,
   output: AsyncIterable<unknown>,
   call: IncomingCall,
-  cancelled: Promise<never>,
+  cancelled: Cancellation,
 ): Promise<void> {
   const iterator = output[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const result = await Promise.race([iterator.next(), cancelled]);
+      const result = await cancelled.or(iterator.next());
       if (result.done === true) {
         return;
       }
       const room = call.send(encodeResponse(method, result.value));
       if (room !== undefined) {
-        await Promise.race([room, cancelled]);
+        await cancelled.or(room);
       }
     }
   } catch (error) {
@@ -117,17 +110,40 @@ async function sendAll(
   }
 }
 
-/** A promise that fails when the caller gives up, and only then. */
-function whenCancelled(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(new ContractError('CANCELLED', 'The caller gave the call up.'));
-  promise.catch(() => undefined);
+/** Waits that end when the caller gives up. */
+interface Cancellation {
+  /** Settles as `work` does, or fails when the caller gives up. One wait at a time. */
+  or<T>(work: Promise<T>): Promise<T>;
+  stop(): void;
+}
+
+/**
+ * Watches a caller. A stream of a million messages waits a million times: a race with one long-lived promise would keep
+ * something of each until the stream ends, so the present wait alone is known here.
+ */
+function whenCancelled(signal: AbortSignal): Cancellation {
+  let failure: ContractError | undefined;
+  let giveUp: ((reason: ContractError) => void) | undefined;
+  const onAbort = (): void => {
+    failure = new ContractError('CANCELLED', 'The caller gave the call up.');
+    giveUp?.(failure);
+  };
   if (signal.aborted) {
     onAbort();
   } else {
     signal.addEventListener('abort', onAbort, { once: true });
   }
-  return { promise, stop: () => signal.removeEventListener('abort', onAbort) };
+  return {
+    or: (work) =>
+      new Promise((resolve, reject) => {
+        giveUp = reject;
+        work.then(resolve, reject);
+        if (failure !== undefined) {
+          reject(failure);
+        }
+      }),
+    stop: () => signal.removeEventListener('abort', onAbort),
+  };
 }
 
 async function single(method: DescMethod, requests: AsyncIterable<Uint8Array>): Promise<Message> {
@@ -152,7 +168,7 @@ async function* decodeAll(method: DescMethod, requests: AsyncIterable<Uint8Array
 
 function decodeRequest(method: DescMethod, bytes: Uint8Array): Message {
   try {
-    return fromBinary(method.input, bytes);
+    return decodeInput(method, bytes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ContractError('INVALID_ARGUMENT', `Not a ${method.input.typeName}: ${why}.`, { cause });
@@ -160,8 +176,7 @@ function decodeRequest(method: DescMethod, bytes: Uint8Array): Message {
 }
 
 function encodeResponse(method: DescMethod, value: unknown): Uint8Array {
-  const message = create(method.output, value as MessageInitShape<typeof method.output>);
-  const bytes = toBinary(method.output, message);
+  const bytes = encodeOutput(method, value);
   if (bytes.length > MAX_MESSAGE_BYTES) {
     throw new ContractError(
       'RESOURCE_EXHAUSTED',
