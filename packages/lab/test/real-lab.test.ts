@@ -4,6 +4,7 @@ import { readLabFile } from '../src/lab-file/read.ts';
 import type { RealLab } from '../src/lab-file/real-lab.ts';
 import { REAL_KINDS, settingNames } from '../src/lab-file/real-schema.ts';
 import { describePlan, planReal, realAsks, startOrder } from '../src/operate/real/plan.ts';
+import { planSwap, readSwap, swapProblem } from '../src/operate/real/swap.ts';
 
 const PING = `schema: 1
 name: x
@@ -222,4 +223,69 @@ it('the page of lab files names every setting of the kind that has it', () => {
       .flatMap(([, , settings]) => [...settings.matchAll(/`(\w+)`/g)].map(([, name]) => name));
     expect([kind, settingNames(kind).filter((name) => !named.includes(name))]).toEqual([kind, []]);
   }
+});
+
+describe('a swap on the real clock', () => {
+  const lab = read(
+    PING.replace(
+      'sw: {kind: ovs}',
+      `sw: {kind: backend}
+    next: {kind: backend, mode: poll}
+    wide: {kind: backend, queues: 2}
+    pmd: {kind: testpmd}
+    sink: {kind: backend, port: drop}
+    ovs: {kind: ovs}
+    vm2: {kind: qemu}`,
+    ).replace('links:', 'links:\n    - [pmd:vhost0, sink:port0]\n    - [vm2:vhost0, ovs:port0]'),
+  );
+
+  it('joins the front ends of a back end to the same ports of a spare one, which is not started before', () => {
+    expect(planReal({ nodes: [], links: [] }, lab).start.map(({ name }) => name)).not.toContain('next');
+    const swapped = planSwap(lab, 'vm0', 'next');
+    expect(swapped.from).toBe('sw');
+    expect(swapped.lab.links.map(({ ends }) => ends).slice(2)).toEqual([
+      ['vm0:vhost0', 'next:port0'],
+      ['next:port1', 'vm1:vhost0'],
+    ]);
+    const back = planSwap(swapped.lab, 'vm1', 'sw');
+    expect([back.from, back.lab]).toEqual(['next', lab]);
+    expect(planReal(lab, back.lab)).toEqual({ stop: [], start: [], runs: false });
+  });
+
+  it.each([
+    ['no guest', 'sw', 'next', 'sw is no front end of this lab; there are pmd, vm2, vm0, vm1'],
+    ['what is not there', 'vm0', 'other', 'other is no spare back end of this lab; there are next, wide'],
+    ['one that is in use', 'vm0', 'sink', 'sink is no spare back end of this lab; there are next, wide'],
+    ['an Open vSwitch', 'vm2', 'next', 'ovs, the back end of vm2, is a ovs; only a backend can be replaced'],
+    ['the back end of a testpmd', 'pmd', 'next', 'pmd is joined to sink as well and is no qemu'],
+  ])('refuses %s', (_, guest, to, message) => {
+    expect(() => planSwap(lab, guest, to)).toThrow(message);
+  });
+
+  it('takes effect at once, and is the only event there is', () => {
+    expect(readSwap('{"swap": {"guest": "vm0", "to": "next"}}')).toEqual({ guest: 'vm0', to: 'next' });
+    expect(() => readSwap('{"at": "5ms", "swap": {"guest": "vm0", "to": "next"}}')).toThrow('leave it out');
+    expect(() => readSwap('{"migrate": {}}')).toThrow('only a swap is an event');
+    expect(() => readSwap('{')).toThrow('no JSON');
+  });
+
+  it('is refused when a guest could not go on: a feature that it uses, or a packed ring', () => {
+    const [csum, mrg, packed] = [1n << 0n, 1n << 15n, 1n << 34n];
+    const problem = (from: bigint, to: bigint, ...negotiated: (bigint | undefined)[]) =>
+      swapProblem(
+        'a',
+        { features: from },
+        'b',
+        { features: to },
+        negotiated.map((bits) => ({ negotiated: bits })),
+      );
+    expect(problem(csum | mrg, csum | mrg | packed, csum | mrg)).toBeUndefined();
+    expect(problem(csum | mrg, csum, csum)).toBeUndefined();
+    expect(problem(csum | mrg, csum, csum, mrg)).toContain(
+      'b does not offer MRG_RXBUF, which guests of a have',
+    );
+    expect(problem(csum | mrg, csum, undefined)).toContain('b does not offer MRG_RXBUF');
+    expect(problem(packed, packed, packed)).toContain('guests of a have negotiated RING_PACKED');
+    expect(problem(packed, packed, csum)).toBeUndefined();
+  });
 });

@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { devicesOf } from '../src/operate/real/devices.ts';
+import type { RealLink } from '../src/lab-file/real-links.ts';
+import { devicesOf, LinkSockets } from '../src/operate/real/devices.ts';
 import { countsOf } from '../src/operate/real/real-runs.ts';
 import { isStopped } from '../src/operate/real/stopped.ts';
 import { backendFlow, startedRings } from '../src/real-nodes/backend-node.ts';
@@ -13,6 +14,7 @@ import { runInGuest, serveConsole, shellCommand } from '../src/real-nodes/exec-s
 import type { GuestConsole } from '../src/real-nodes/guest-console.ts';
 import { isListeningAlone } from '../src/real-nodes/listening.ts';
 import { NodeProcess } from '../src/real-nodes/node-process.ts';
+import { nameFeatures, offeredFeatures, parseFeatures } from '../src/real-nodes/offered-features.ts';
 import { ovsConfig, ovsFlow } from '../src/real-nodes/ovs-node.ts';
 import { machineArguments } from '../src/real-nodes/qemu-arguments.ts';
 import { Reaper } from '../src/real-nodes/reaper.ts';
@@ -104,6 +106,34 @@ it("a socket that listens becomes its owner's alone", async () => {
   server.close();
 });
 
+describe('features', () => {
+  it('are asked of a back end that listens, and read as Linux prints them', async () => {
+    const path = join(folder, 's');
+    const server = createServer((socket) => {
+      socket.on('data', (request: Buffer) => {
+        const reply = Buffer.alloc(20);
+        reply.writeUInt32LE(request.readUInt32LE(0), 0);
+        reply.writeUInt32LE(5, 4);
+        reply.writeUInt32LE(8, 8);
+        reply.writeBigUInt64LE(0x4_0000_8001n, 12);
+        // in two pieces
+        socket.write(reply.subarray(0, 7));
+        setImmediate(() => socket.write(reply.subarray(7)));
+      });
+    }).listen(path);
+    await once(server, 'listening');
+    expect(nameFeatures(await offeredFeatures(path))).toEqual(['CSUM', 'MRG_RXBUF', 'RING_PACKED']);
+    server.close();
+    await expect(offeredFeatures(join(folder, 'none'))).rejects.toThrow('was not told its features');
+    const deaf = createServer((socket) => socket.end()).listen(join(folder, 'deaf'));
+    await once(deaf, 'listening');
+    await expect(offeredFeatures(join(folder, 'deaf'))).rejects.toThrow('it closed the connection');
+    deaf.close();
+    expect(parseFeatures('1000000000000001\n')).toBe(0x8001n);
+    expect(nameFeatures(1n << 4n)).toEqual(['bit 4']);
+  });
+});
+
 describe('the console of a guest', () => {
   it('takes a command from another process, and answers status and output', async () => {
     const path = join(folder, 'exec');
@@ -168,14 +198,22 @@ describe('what programs are told, and say', () => {
         server: 'front' as const,
       },
     ];
-    expect(devicesOf('vm', { nodes: [], links }, '/t')).toEqual([
+    const sockets = new LinkSockets('/t');
+    const pathOf = (link: RealLink): string => sockets.pathOf(link);
+    expect(devicesOf('vm', { nodes: [], links }, pathOf)).toEqual([
       { port: 'vhost0', peer: 'sw:port1', socket: '/t/sw/port1', listens: true },
     ]);
-    expect(devicesOf('sw', { nodes: [], links }, '/t')[1]).toEqual({
+    expect(devicesOf('sw', { nodes: [], links }, pathOf)[1]).toEqual({
       port: 'port1',
       peer: 'vm:vhost0',
       socket: '/t/sw/port1',
       listens: false,
     });
+    // a back end that takes over gets the socket where the front end is, from a path of its own
+    const moved = { ...links[0], back: end('next', 'port1', 1) };
+    expect(sockets.pathOf(moved)).toBe('/t/sw/port1');
+    expect(sockets.successorOf(moved)).toBe('/t/next/port1.1');
+    sockets.forget(moved);
+    expect(sockets.pathOf(moved)).toBe('/t/next/port1');
   });
 });

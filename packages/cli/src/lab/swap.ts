@@ -28,8 +28,11 @@ export function register(group: Command, io: Io): void {
     )
     .argument('<lab>', 'name of the lab, or its file')
     .argument('<guest>', 'the guest, such as guest0')
-    .requiredOption('--to <backend>', 'vhost-net, vhost-user, vfio or vdpa')
-    .option('--at <time>', 'virtual time from the start of traffic, such as 5ms')
+    .requiredOption(
+      '--to <backend>',
+      'vhost-net, vhost-user, vfio or vdpa; on the real clock a back end without links',
+    )
+    .option('--at <time>', 'virtual time from the start of traffic, such as 5ms; left out on the real clock')
     .option('--dry-run', 'print what would be done and do nothing')
     .option('--wait', 'end when everything has been run, and print what came of it')
     .option('--json', 'print the event, what was done, and with --wait the runs, as JSON')

@@ -1,4 +1,5 @@
 import type { RealLab } from '../lab-file/real-lab.ts';
+import { isSpare } from '../lab-file/real-links.ts';
 import type { RealNode } from '../lab-file/real-schema.ts';
 import { type KnownProgram, OVS_SCHEMA, OVS_SWITCH, PACKAGES } from '../real-nodes/programs.ts';
 import { type Admission, newAdmission, socketPathProblem } from './admission.ts';
@@ -30,9 +31,10 @@ export async function admitReal(
 ): Promise<Admission> {
   const admission = newAdmission();
   // those that run already have their memory; cores are shared with them
-  const starting = lab.nodes.filter(({ name }) => names.has(name));
+  const nodes = lab.nodes.filter((node) => !isSpare(node, lab.links));
+  const starting = nodes.filter(({ name }) => names.has(name));
   for (const node of starting) admitPrograms(node, machine, admission);
-  admitCores(lab.nodes, machine, admission);
+  admitCores(nodes, machine, admission);
   admitMemory(starting, machine, admission);
   for (const node of starting) await admitPorts(node, machine, admission);
   return admission;

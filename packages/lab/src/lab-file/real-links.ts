@@ -30,6 +30,11 @@ export function sideOf(node: RealNode): Side {
   return node.kind === 'qemu' ? 'front' : 'back';
 }
 
+/** Whether a node waits to be swapped in: a back end of ours without links, which is not started before. */
+export function isSpare(node: RealNode, links: readonly RealLink[]): boolean {
+  return node.kind === 'backend' && !links.some(({ back }) => back.node === node.name);
+}
+
 /** Name of the ports of a node, without the number. */
 function portName(node: RealNode): string {
   return node.kind === 'qemu' || node.kind === 'testpmd' ? 'vhost' : 'port';
@@ -81,7 +86,7 @@ export function joinReal(
     const used = taken.get(node.name) as Set<number>;
     const name = portName(node);
     const missing = [...Array(Math.max(1, used.size)).keys()].find((index) => !used.has(index));
-    if (missing !== undefined) {
+    if (missing !== undefined && !isSpare(node, links)) {
       const what =
         used.size === 0
           ? 'is joined to nothing; add a link'

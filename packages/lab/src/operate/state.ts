@@ -23,7 +23,15 @@ export interface WantedLab {
 export type LabPhase = 'starting' | 'running' | 'complete' | 'failed' | 'ended';
 
 /** Where a service stands: `ready` when it has met all its neighbours. */
-export type ServiceState = 'starting' | 'listening' | 'greeted' | 'ready' | 'stalled' | 'lost' | 'ended';
+export type ServiceState =
+  | 'starting'
+  | 'listening'
+  | 'greeted'
+  | 'ready'
+  | 'stalled'
+  | 'lost'
+  | 'ended'
+  | 'spare';
 
 /** A node of a lab that is up. */
 export interface NodeState {

@@ -1,6 +1,7 @@
 import type { BackendSettings } from '../lab-file/real-schema.ts';
 import { isListeningAlone } from './listening.ts';
 import { NodeProcess } from './node-process.ts';
+import { offeredFeatures } from './offered-features.ts';
 import {
   LISTEN_TIMEOUT_MS,
   type NodePlace,
@@ -8,6 +9,7 @@ import {
   READY_TIMEOUT_MS,
   type RunningNode,
 } from './running-node.ts';
+import { within } from './within.ts';
 
 /** Flows with the ports as links name them: `port0` is the guest0 of our switch. */
 export function backendFlow(flow: string): string {
@@ -17,6 +19,7 @@ export function backendFlow(flow: string): string {
 /** Our own back end: `vhostlab vhost-user backend` with a socket for each link. */
 export class BackendNode implements RunningNode {
   main: NodeProcess | undefined;
+  features: bigint | undefined;
   readonly environment = {};
   readonly asks = [];
   readonly #settings: BackendSettings;
@@ -42,6 +45,7 @@ export class BackendNode implements RunningNode {
       const listens = (): boolean => isListeningAlone(socket, main.pid);
       await main.until(listens, `${port} listens`, stop, LISTEN_TIMEOUT_MS);
     }
+    this.features = await within(offeredFeatures(devices[0].socket), stop);
   }
 
   async join(): Promise<void> {

@@ -8,6 +8,7 @@ import { GuestConsole } from './guest-console.ts';
 import { deviceSetUp, imageKernel, writeInitrd } from './linux-image.ts';
 import { isListeningAlone } from './listening.ts';
 import { NodeFault, NodeProcess } from './node-process.ts';
+import { parseFeatures } from './offered-features.ts';
 import { requireProgram } from './programs.ts';
 import { macAddress, machineArguments, optionText } from './qemu-arguments.ts';
 import { Qmp } from './qmp.ts';
@@ -28,6 +29,7 @@ const QUIET = 'console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on'
 /** A virtual machine. With the image `linux` it takes commands; otherwise it is ready when its monitor and its marker are. */
 export class QemuNode implements RunningNode {
   main: NodeProcess | undefined;
+  negotiated: bigint | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly console: string;
   readonly asks: readonly string[];
@@ -109,6 +111,9 @@ export class QemuNode implements RunningNode {
     const guest = await within(GuestConsole.connect(this.#serialPath), stop);
     this.#guest = guest;
     await within(guest.ready(READY_TIMEOUT_MS), stop);
+    const files = this.#place.devices.map((_, index) => `/sys/bus/virtio/devices/virtio${index}/features`);
+    const lines = (await within(guest.must(`cat ${files.join(' ')}`), stop)).trim().split('\n');
+    this.negotiated = lines.reduce((all, line) => all | parseFeatures(line), 0n);
     this.#server = await serveConsole(this.console, () => this.#guest);
     chmodSync(this.console, 0o600);
     return 'monitor answers, the guest takes commands';

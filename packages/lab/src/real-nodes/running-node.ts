@@ -47,6 +47,10 @@ export interface RunningNode {
   readonly environment: Readonly<Record<string, string>>;
   /** Socket where it takes commands. */
   readonly console?: string;
+  /** Virtio features that a back end offers, once it listens. */
+  readonly features?: bigint | undefined;
+  /** Features that the drivers of a guest have negotiated, all devices together; undefined: it cannot be asked. */
+  readonly negotiated?: bigint | undefined;
   /** What it is asked for once everything is ready, in order. */
   readonly asks: readonly string[];
   /** Starts its programs; resolves when they listen. */

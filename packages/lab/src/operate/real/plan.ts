@@ -1,4 +1,5 @@
 import type { RealLab } from '../../lab-file/real-lab.ts';
+import { isSpare } from '../../lab-file/real-links.ts';
 import type { RealNode } from '../../lab-file/real-schema.ts';
 
 /** What a lab on the real clock does to become another one. */
@@ -41,9 +42,11 @@ export function planReal(present: RealLab, wanted: RealLab): RealPlan {
     }
     if (changed.size === before) break;
   }
-  const stop = present.nodes.filter(({ name }) => changed.has(name));
-  const stays = new Set(present.nodes.map(({ name }) => name).filter((name) => !changed.has(name)));
-  const start = wanted.nodes.filter(({ name }) => !stays.has(name));
+  // spare back ends are started by a swap
+  const running = present.nodes.filter((node) => !isSpare(node, present.links));
+  const stop = running.filter(({ name }) => changed.has(name));
+  const stays = new Set(running.map(({ name }) => name).filter((name) => !changed.has(name)));
+  const start = wanted.nodes.filter((node) => !stays.has(node.name) && !isSpare(node, wanted.links));
   return { stop, start, runs: start.length > 0 || stop.length > 0 || asksOf(present) !== asksOf(wanted) };
 }
 

@@ -52,7 +52,7 @@ export async function runAsks(
     run.write(`${number + 1}.txt`, `${name}\n\n${output}\n`);
     const ended = isGood ? 'complete' : 'failed';
     state.runs[number] = { ...state.runs[number], ...countsOf(result), state: ended, result };
-    events.add('run', name, ended, result);
+    events.add('run', name, ended, result === '' ? undefined : result);
     record.save();
   }
   run.writeJson('summary.json', { clock: 'real', lab: state.name, runs: state.runs });

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { demandAdmission } from '../../admission/admission.ts';
 import { admitReal } from '../../admission/admit-real.ts';
@@ -15,10 +15,11 @@ import type { LabFolder } from '../lab-folder.ts';
 import { LabRecord } from '../lab-record.ts';
 import { type LabSupervisor, otherClock } from '../lab-supervisor.ts';
 import type { LabState, NodeState, WantedLab } from '../state.ts';
-import { devicesOf } from './devices.ts';
+import { devicesOf, LinkSockets } from './devices.ts';
 import { describePlan, planReal, type RealPlan, realAsks, startOrder } from './plan.ts';
 import { type Ask, runAsks } from './real-runs.ts';
-import { isStopped } from './stopped.ts';
+import { StoppedWatch } from './stopped.ts';
+import { planSwap, readSwap, swapProblem } from './swap.ts';
 
 /** What a supervisor of a lab on the real clock is given. */
 export interface RealSupervisorOptions {
@@ -28,7 +29,6 @@ export interface RealSupervisorOptions {
 }
 
 const NOTHING: RealLab = { nodes: [], links: [] };
-const LOOK_MS = 250;
 
 /**
  * A lab on the real clock that is up: owns its programs, their command lines and sockets, asks for the runs of the file, and
@@ -38,7 +38,7 @@ const LOOK_MS = 250;
 export class RealSupervisor implements LabSupervisor {
   readonly ended: Promise<Error | undefined>;
   readonly #options: RealSupervisorOptions;
-  readonly #sockets: string;
+  readonly #sockets: LinkSockets;
   readonly #reaper: Reaper;
   readonly #record: LabRecord;
   readonly #running = new Map<string, RunningNode>();
@@ -46,8 +46,7 @@ export class RealSupervisor implements LabSupervisor {
   #present: RealLab = NOTHING;
   #stallTimeoutMs: number;
   #asking: { stop: AbortController; done: Promise<void> } | undefined;
-  #watch: NodeJS.Timeout | undefined;
-  readonly #stoppedSince = new Map<string, number>();
+  readonly #watch: StoppedWatch;
   #changing = false;
   #closing: Promise<void> | undefined;
   #end: (error: Error | undefined) => void = () => undefined;
@@ -58,8 +57,8 @@ export class RealSupervisor implements LabSupervisor {
       this.#end = resolve;
     });
     this.#stallTimeoutMs = wanted.description.stallTimeoutMs;
-    this.#sockets = options.folder.socketFolder();
-    this.#reaper = new Reaper(this.#sockets);
+    this.#sockets = new LinkSockets(options.folder.socketFolder());
+    this.#reaper = new Reaper(this.#sockets.folder);
     const state: LabState = {
       schema: 1,
       name: wanted.description.name,
@@ -69,13 +68,32 @@ export class RealSupervisor implements LabSupervisor {
       phase: 'starting',
       ready: false,
       supervisor: process.pid,
-      control: `unix:${join(this.#sockets, 'control.sock')}`,
+      control: `unix:${join(this.#sockets.folder, 'control.sock')}`,
       started_at: new Date().toISOString(),
       nodes: [],
       links: [],
       runs: [],
     };
     this.#record = new LabRecord(options.folder, state, (error) => this.#lose(error));
+    this.#watch = new StoppedWatch(
+      () =>
+        [...this.#running].flatMap(([name, { main }]) =>
+          main === undefined ? [] : [[name, main.pid] as const],
+        ),
+      () => this.#stallTimeoutMs,
+      {
+        onStopped: (name) => this.#mark(name, 'stalled', 'is stopped'),
+        onResumed: (name) => this.#mark(name, 'ready', 'goes on again'),
+        onLost: (name, pid, seconds) => {
+          this.#mark(name, 'lost', `stopped for ${seconds} s`);
+          this.#lose(
+            new NodeFault(
+              `node ${name} (process ${pid}) has been stopped for ${seconds} s; the lab is incomplete`,
+            ),
+          );
+        },
+      },
+    );
   }
 
   get state(): LabState {
@@ -91,10 +109,30 @@ export class RealSupervisor implements LabSupervisor {
     return describePlan(planReal(this.#present, real), real, realAsks(real));
   }
 
-  async addEvent(): Promise<string[]> {
-    throw new UsageError(
-      `lab ${this.state.name} runs on the real clock; events at a stated moment are for the virtual clock`,
-    );
+  /** A swap, which takes effect at once: the back end of a guest is replaced under it. */
+  async addEvent(eventJson: string, dryRun: boolean): Promise<string[]> {
+    if (this.#changing) throw new Error('another change of the lab is under way');
+    const { guest, to } = readSwap(eventJson);
+    const { from, lab } = planSwap(this.#present, guest, to);
+    const lines = [`start ${to} (backend)`, `stop ${from} (backend)`];
+    demandAdmission(await admitReal(lab, thisMachine(), new Set([to])));
+    if (dryRun) return lines;
+    this.#changing = true;
+    try {
+      for (const line of lines) this.events.add('action', this.state.name, line);
+      const interruptedMs = await this.#swap(from, to, lab);
+      const detail = `${to} in place of ${from}, rings at rest for ${interruptedMs} ms`;
+      this.events.add('lab', this.state.name, 'swapped', detail);
+      return [...lines, detail];
+    } catch (error) {
+      // the guests have kept their back end
+      if (error instanceof UsageError) throw error;
+      const cause = this.#lost.signal.aborted ? this.#lost.signal.reason : error;
+      await this.#close('failed', cause as Error);
+      throw cause;
+    } finally {
+      this.#changing = false;
+    }
   }
 
   async apply(wanted: WantedLab): Promise<void> {
@@ -150,10 +188,12 @@ export class RealSupervisor implements LabSupervisor {
       const running = this.#running.get(name) as RunningNode;
       await running.end(false);
       this.#running.delete(name);
-      rmSync(join(this.#sockets, name), { recursive: true, force: true });
+      rmSync(this.#sockets.folderOf(name), { recursive: true, force: true });
     }
     this.#present = real;
     this.#record.set('starting', false);
+    const starting = new Set(plan.start.map(({ name }) => name));
+    for (const link of real.links) if (starting.has(link.front.node)) this.#sockets.forget(link);
     for (const node of plan.start) this.#make(node, real);
     this.#describe(real);
     for (const step of startOrder(plan.start, real)) {
@@ -163,15 +203,60 @@ export class RealSupervisor implements LabSupervisor {
       });
     }
     await this.#all(plan.start, ({ name }) => this.#node(name).join(stop));
-    this.#watch ??= setInterval(() => this.#lookForStopped(), LOOK_MS);
+    this.#watch.start();
     // those that stayed have lost nobody: whoever is joined to one that was started anew was started anew as well
-    await this.#all(plan.start, async ({ name }) => {
-      const how = await this.#node(name).ready(stop);
-      const state = this.#stateOf(name);
-      if (state !== undefined)
-        state.neighbours = devicesOf(name, real, this.#sockets).map(({ peer }) => peer);
-      this.#mark(name, 'ready', how);
-    });
+    await this.#all(plan.start, ({ name }) => this.#ready(name, real, stop));
+  }
+
+  /**
+   * Starts `to`, and when it listens ends `from` and gives its sockets to `to`: front ends connect again and start their rings
+   * where the used index stands. Answers the milliseconds from the end of `from` until all rings are started.
+   */
+  async #swap(from: string, to: string, lab: RealLab): Promise<number> {
+    const stop = this.#lost.signal;
+    const links = lab.links.filter(({ back }) => back.node === to);
+    const own = new Map(links.map((link) => [link, this.#sockets.successorOf(link)]));
+    const next = lab.nodes.find(({ name }) => name === to) as RealNode;
+    const devices = devicesOf(to, lab, (link) => own.get(link) as string);
+    this.#make(next, lab, devices);
+    await this.#node(to).start(stop);
+    const problem = swapProblem(
+      from,
+      this.#node(from),
+      to,
+      this.#node(to),
+      links.map(({ front }) => this.#node(front.node)),
+    );
+    if (problem !== undefined) {
+      await this.#node(to).end(false);
+      this.#running.delete(to);
+      throw new UsageError(problem);
+    }
+    this.#present = lab;
+    this.#mark(to, 'listening');
+    const startedMs = performance.now();
+    await this.#node(from).end(false);
+    this.#running.delete(from);
+    for (const [link, path] of own) renameSync(path, this.#sockets.pathOf(link));
+    await this.#ready(to, lab, stop);
+    const interruptedMs = Math.round(performance.now() - startedMs);
+    this.#describe(lab);
+    for (const { front } of links) this.#meet(front.node, lab);
+    this.#record.save();
+    return interruptedMs;
+  }
+
+  async #ready(name: string, real: RealLab, stop: AbortSignal): Promise<void> {
+    const how = await this.#node(name).ready(stop);
+    this.#meet(name, real);
+    this.#mark(name, 'ready', how);
+  }
+
+  /** Writes down whom a node has met. */
+  #meet(name: string, real: RealLab): void {
+    const state = this.#stateOf(name);
+    const devices = devicesOf(name, real, (link) => this.#sockets.pathOf(link));
+    if (state !== undefined) state.neighbours = devices.map(({ peer }) => peer);
   }
 
   /** Does a step for all nodes at once. When one fails the others are stopped; resolves or throws when none goes on. */
@@ -180,17 +265,21 @@ export class RealSupervisor implements LabSupervisor {
     this.#lost.signal.throwIfAborted();
   }
 
-  #make(node: RealNode, real: RealLab): void {
+  #make(
+    node: RealNode,
+    real: RealLab,
+    devices = devicesOf(node.name, real, (link) => this.#sockets.pathOf(link)),
+  ): void {
     const { folder, vhostlab } = this.#options;
     const { name } = node;
-    mkdirSync(join(this.#sockets, name), { mode: 0o700 });
+    mkdirSync(this.#sockets.folderOf(name), { recursive: true, mode: 0o700 });
     mkdirSync(folder.file('nodes'), { recursive: true, mode: 0o700 });
     const running = makeNode(node, {
       name,
       number: real.nodes.indexOf(node),
-      folder: join(this.#sockets, name),
+      folder: this.#sockets.folderOf(name),
       log: folder.file('nodes', `${name}.log`),
-      devices: devicesOf(name, real, this.#sockets),
+      devices,
       allowedCpus: thisMachine().cpus,
       vhostlab,
       onProcess: (program) => this.#onProcess(name, program),
@@ -216,18 +305,19 @@ export class RealSupervisor implements LabSupervisor {
     const before = new Map(this.state.nodes.map((node) => [node.name, node]));
     this.state.nodes = real.nodes.map(({ name, kind }): NodeState => {
       const old = before.get(name);
-      const { console, environment } = this.#node(name);
-      if (old !== undefined && old.state === 'ready' && this.#node(name).main !== undefined) return old;
+      const running = this.#running.get(name);
+      if (old?.state === 'ready' && running?.main !== undefined && running.main.pid === old.pid) return old;
+      const { console, environment } = running ?? {};
       return {
         name,
         kind,
         service: kind,
         placement: 'process',
-        address: join(this.#sockets, name),
-        state: 'starting',
+        address: this.#sockets.folderOf(name),
+        state: running === undefined ? 'spare' : 'starting',
         neighbours: [],
         ...(console === undefined ? {} : { console }),
-        environment,
+        ...(environment === undefined ? {} : { environment }),
       };
     });
     this.state.links = real.links.map(({ ends }) => ends);
@@ -237,7 +327,8 @@ export class RealSupervisor implements LabSupervisor {
   /** Asks for the runs of the lab, in the background. */
   #ask(real: RealLab): void {
     const asks = real.nodes.flatMap(({ name }): Ask[] => {
-      const node = this.#node(name);
+      const node = this.#running.get(name);
+      if (node === undefined) return [];
       return node.asks.map((what) => ({ node, name: `${name}: ${what}`, what }));
     });
     const abort = new AbortController();
@@ -261,36 +352,11 @@ export class RealSupervisor implements LabSupervisor {
     this.#asking = undefined;
   }
 
-  /** Stopped programs are told, and given up after `time.stallTimeout`. */
-  #lookForStopped(): void {
-    const now = performance.now();
-    for (const [name, { main }] of this.#running) {
-      const state = this.#stateOf(name);
-      if (main === undefined || state === undefined) continue;
-      const since = this.#stoppedSince.get(name);
-      if (!isStopped(main.pid)) {
-        if (since === undefined) continue;
-        this.#stoppedSince.delete(name);
-        this.#mark(name, 'ready', 'goes on again');
-      } else if (since === undefined) {
-        this.#stoppedSince.set(name, now);
-        this.#mark(name, 'stalled', 'is stopped');
-      } else if (now - since >= this.#stallTimeoutMs) {
-        this.#mark(name, 'lost', `stopped for ${Math.round((now - since) / 1000)} s`);
-        this.#lose(
-          new NodeFault(
-            `node ${name} (process ${main.pid}) has been stopped for ${Math.round((now - since) / 1000)} s; the lab is incomplete`,
-          ),
-        );
-      }
-    }
-  }
-
   #mark(name: string, to: NodeState['state'], detail?: string): void {
     const state = this.#stateOf(name);
     if (state === undefined || this.#closing !== undefined) return;
     state.state = to;
-    const pid = this.#node(name).main?.pid;
+    const pid = this.#running.get(name)?.main?.pid;
     if (pid !== undefined) state.pid = pid;
     this.events.add('node', name, to, detail);
     this.#record.save();
@@ -315,12 +381,12 @@ export class RealSupervisor implements LabSupervisor {
 
   async #closeOnce(phase: 'failed' | 'ended', error: Error | undefined): Promise<void> {
     this.#record.ending();
-    clearInterval(this.#watch);
+    this.#watch.stop();
     this.#asking?.stop.abort(error ?? new Error('ended by vhostlab lab down'));
     const isLost = error !== undefined;
     if (isLost) await Promise.all([...this.#running.values()].map((node) => node.end(true)));
     else for (const { name } of this.#ordered()) await this.#node(name).end(false);
-    rmSync(this.#sockets, { recursive: true, force: true });
+    rmSync(this.#sockets.folder, { recursive: true, force: true });
     await this.#reaper.end();
     this.#record.close(phase, error);
     this.#end(error);
