@@ -5,6 +5,7 @@ import {
   framesV1,
   type GrpcServer,
   implement,
+  type Security,
   serveGrpc,
 } from '@vhostlab/contracts';
 import { signalEvent, type ThreadInbox } from '@vhostlab/host';
@@ -36,7 +37,7 @@ export class LinkThread {
   #isEnding = false;
 
   constructor(data: LinkThreadData, inbox: ThreadInbox) {
-    this.#data = data;
+    this.#data = { ...data, security: ownSecurity(data.security) };
     this.#inbox = inbox;
     const statistics = new LinkStatistics(data.pairs.length, data.statistics);
     this.#pairs = data.pairs.map(
@@ -164,6 +165,17 @@ export class LinkThread {
   #note(note: LinkNote): void {
     this.#inbox.note(note);
   }
+}
+
+/** Certificates as buffers again: on their way to a thread they become plain arrays. */
+function ownSecurity({ tls, ...others }: Security): Security {
+  if (tls === undefined) return others;
+  const [ca, cert, key] = [tls.ca, tls.cert, tls.key].map((bytes) => Buffer.from(bytes)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+  ];
+  return { ...others, tls: { ca, cert, key } };
 }
 
 /** Takes what a guest has sent into a link without a connection. */
