@@ -1,11 +1,9 @@
 import { parseArgs } from 'node:util';
 import {
   BurstBridge,
-  burstV1,
   commonV1,
-  create,
-  fromBinary,
-  toBinary,
+  decodeBurstResponse,
+  encodeBurstRequest,
 } from '../../packages/contracts/src/index.ts';
 import { launch, readManifest } from '../../packages/plugin-kit/src/index.ts';
 
@@ -41,15 +39,14 @@ export async function main(args: string[]): Promise<void> {
   const carry = (times: number): void => {
     for (let i = 0; i < times; i++) {
       sequence++;
-      const request = create(burstV1.ExchangeRequestSchema, {
+      const request = encodeBurstRequest({
         id: bridge.id,
         sequence: BigInt(sequence),
         nowPs: BigInt(sequence) * 1_000_000n,
         port: 1,
         frames,
       });
-      const bytes = bridge.exchange(toBinary(burstV1.ExchangeRequestSchema, request));
-      const { outputs } = fromBinary(burstV1.ExchangeResponseSchema, bytes);
+      const { outputs } = decodeBurstResponse(bridge.exchange(request));
       if (outputs.length !== count) throw new Error(`${outputs.length} of ${count} frames came back`);
     }
   };

@@ -14,6 +14,14 @@ export {
 export { type Address, AddressError, parseAddress } from './address.ts';
 export { BurstBridge } from './burst/bridge.ts';
 export { type BurstChannel, type BurstInstanceInit, PluginFault } from './burst/burst-channel.ts';
+export {
+  type BurstRequest,
+  type BurstResponse,
+  decodeBurstRequest,
+  decodeBurstResponse,
+  encodeBurstRequest,
+  encodeBurstResponse,
+} from './burst/burst-codec.ts';
 export { type ClientOptions, createClient } from './client.ts';
 export { type ComponentDefinition, type ConfigFault, componentProgram } from './component-program.ts';
 export { ContractError, type ContractErrorOptions } from './errors.ts';

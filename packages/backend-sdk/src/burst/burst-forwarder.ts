@@ -1,11 +1,11 @@
 import {
   type BurstChannel,
-  burstV1,
+  type burstV1,
   commonV1,
-  create,
+  decodeBurstResponse,
+  encodeBurstRequest,
   fromBinary,
   PluginFault,
-  toBinary,
 } from '@vhostlab/contracts';
 import type { PortOutput } from '@vhostlab/datapath';
 import { type CoreContext, type Counter, OPS } from '@vhostlab/engine';
@@ -97,19 +97,19 @@ export class BurstForwarder implements Forwarder {
       frames.push(u8.subarray(offset[this.#indices[i]], offset[this.#indices[i]] + length[this.#indices[i]]));
     }
     this.#sequence++;
-    const request = create(burstV1.ExchangeRequestSchema, {
+    const request = encodeBurstRequest({
       id: this.#channel.id,
       sequence: BigInt(this.#sequence),
       nowPs: BigInt(Math.round(this.#context.now())),
       port: this.#port,
       frames,
     });
-    return this.#decode(this.#channel.exchange(toBinary(burstV1.ExchangeRequestSchema, request)));
+    return this.#decode(this.#channel.exchange(request));
   }
 
   #decode(bytes: Uint8Array): burstV1.ExchangeResponse {
     try {
-      return fromBinary(burstV1.ExchangeResponseSchema, bytes);
+      return decodeBurstResponse(bytes);
     } catch (error) {
       throw new PluginFault(`Plugin ${this.#name} failed in Exchange: ${(error as Error).message}`);
     }

@@ -1,4 +1,11 @@
-import { burstV1, commonV1, create, fromBinary, toBinary, toUint64 } from '@vhostlab/contracts';
+import {
+  type burstV1,
+  commonV1,
+  create,
+  decodeBurstRequest,
+  encodeBurstResponse,
+  toUint64,
+} from '@vhostlab/contracts';
 import { createRandom } from '@vhostlab/engine';
 import type { BurstAnswer, BurstInstance, BurstPlugin } from './burst-plugin.ts';
 
@@ -42,8 +49,7 @@ export class RunningBurst {
 
   /** The same for encoded messages, for a host in this process. */
   exchange(bytes: Uint8Array): Uint8Array {
-    const request = fromBinary(burstV1.ExchangeRequestSchema, bytes);
-    return toBinary(burstV1.ExchangeResponseSchema, this.answer(request));
+    return encodeBurstResponse(this.answer(decodeBurstRequest(bytes)));
   }
 
   stop(): void {
@@ -68,22 +74,34 @@ class Answer implements BurstAnswer {
   readonly message: burstV1.ExchangeResponse;
 
   constructor(sequence: bigint) {
-    this.message = create(burstV1.ExchangeResponseSchema, { sequence });
+    this.message = {
+      $typeName: 'vhostlab.backend.v1.ExchangeResponse',
+      sequence,
+      outputs: [],
+      drops: [],
+      charges: [],
+    };
   }
 
-  send(port: number, source: number, change: { delayPs?: number; frame?: Uint8Array } = {}): void {
-    const { delayPs = 0, frame = NOTHING } = change;
-    const output = { port, source, delayPs: BigInt(Math.round(delayPs)), frame };
-    this.message.outputs.push(create(burstV1.OutputSchema, output));
+  send(port: number, source: number, change?: { delayPs?: number; frame?: Uint8Array }): void {
+    const delay = change?.delayPs;
+    this.message.outputs.push({
+      $typeName: 'vhostlab.backend.v1.Output',
+      port,
+      source,
+      delayPs: delay === undefined || delay === 0 ? 0n : BigInt(Math.round(delay)),
+      frame: (change?.frame ?? NOTHING) as typeof NOTHING,
+    });
   }
 
   drop(reason: string, count = 1): void {
-    if (count > 0)
-      this.message.drops.push(create(commonV1.DropCountSchema, { reason, count: toUint64(count) }));
+    if (count > 0) {
+      this.message.drops.push({ $typeName: 'vhostlab.common.v1.DropCount', reason, count: toUint64(count) });
+    }
   }
 
   charge(op: string, count: number, bytes: number): void {
-    this.message.charges.push(create(burstV1.ChargeSchema, { op, count, bytes: BigInt(bytes) }));
+    this.message.charges.push({ $typeName: 'vhostlab.backend.v1.Charge', op, count, bytes: BigInt(bytes) });
   }
 }
 
