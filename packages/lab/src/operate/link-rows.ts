@@ -27,12 +27,19 @@ export interface LinkRow {
   fixed?: string;
 }
 
+/** Why nothing can be set on links of the real clock. */
+const SHARED_MEMORY =
+  'a link of the real clock is a vhost-user socket: frames lie in memory that both ends share, and pass nothing that could delay or lose them; put a plugin into a backend';
+
 const NOTHING = { delay: '0ns', jitter: '0ns', loss: '0%', corrupt: '0%', rate: 'line' };
 
 /** The links of a lab with their settings. */
-export function linkRows(state: Pick<LabState, 'links' | 'run_events' | 'wire_latency_ns'>): LinkRow[] {
+export function linkRows(
+  state: Pick<LabState, 'clock' | 'links' | 'run_events' | 'wire_latency_ns'>,
+): LinkRow[] {
   return state.links.map((endpoints): LinkRow => {
-    if (!isWire(endpoints)) return { endpoints, settings: [], fixed: NOT_THE_WIRE };
+    const fixed = reasonOf(state, endpoints);
+    if (fixed !== undefined) return { endpoints, settings: [], fixed };
     return {
       endpoints,
       ...(state.wire_latency_ns === undefined ? {} : { latency_ns: state.wire_latency_ns }),
@@ -57,7 +64,10 @@ function settingsOf(events: readonly LabFileEvent[]): LinkSetting[] {
  * The ends of the link that a command names by one of its ends, or by both with a comma between. Throws UsageError when
  * there is none, when several have that end, or when nothing can be set on it.
  */
-export function settableLink(state: Pick<LabState, 'name' | 'links'>, name: string): [string, string] {
+export function settableLink(
+  state: Pick<LabState, 'clock' | 'name' | 'links'>,
+  name: string,
+): [string, string] {
   const wanted = name.split(',');
   const found = state.links.filter((ends) => wanted.every((end) => ends.includes(end)));
   const known = state.links.map((ends) => ends.join(',')).join(' ');
@@ -68,10 +78,13 @@ export function settableLink(state: Pick<LabState, 'name' | 'links'>, name: stri
     throw new UsageError(
       `${name} is an end of several links; name both ends: ${found.map((each) => each.join(',')).join(' or ')}`,
     );
-  if (!isWire(ends)) throw new UsageError(`${ends.join(',')}: ${NOT_THE_WIRE}`);
+  const fixed = reasonOf(state, ends);
+  if (fixed !== undefined) throw new UsageError(`${ends.join(',')}: ${fixed}`);
   return [...ends];
 }
 
-function isWire(ends: readonly [string, string]): boolean {
-  return ends.every((end) => end.endsWith(':wire'));
+/** Why nothing can be set on a link; undefined when it can. */
+function reasonOf({ clock }: Pick<LabState, 'clock'>, ends: readonly [string, string]): string | undefined {
+  if (clock === 'real') return SHARED_MEMORY;
+  return ends.every((end) => end.endsWith(':wire')) ? undefined : NOT_THE_WIRE;
 }
