@@ -30,7 +30,13 @@ export interface VcpuConfig {
   /** Scenarios in which the back end changes: the notification's way by instance. `doorbell` is that of the first one. */
   routes?: DoorbellKind[];
   /** Scenarios in which the guest migrates: the instance on the other host, and the guest's memory there and its size. */
-  arrival?: { instance: number; window: string; memoryBytes: number };
+  arrival?: {
+    instance: number;
+    window: string;
+    memoryBytes: number;
+    /** vdpa: the route to the VMM's shadow virtqueues. */
+    shadow?: number;
+  };
   faults: PacketFault[];
   /** Sources of kind pcap. */
   capture?: string;

@@ -196,8 +196,8 @@ export class GuestPort extends PairContext {
 }
 
 /** Where a vCPU's queue pair is: at one device, or at one of several. */
-function memoryOf(context: CoreContext, { routes, pair, window }: VcpuConfig): MemoryEnd {
+function memoryOf(context: CoreContext, { routes, arrival, pair, window }: VcpuConfig): MemoryEnd {
   if (routes === undefined) return context.memory('vq');
   const ends = routeEnds(routes).map((end) => context.memory(end));
-  return new RoutedMemory(context, ends, pairMemory(pair, context.window(window)));
+  return new RoutedMemory(context, ends, pairMemory(pair, context.window(window)), arrival?.shadow);
 }

@@ -8,6 +8,7 @@ import {
   eventsOf,
   type GuestLayout,
   guestLayout,
+  guestWindowBytes,
   roleOf,
   type ScenarioConfig,
 } from '@vhostlab/workload';
@@ -22,10 +23,11 @@ export function planGuest(config: ScenarioConfig): ComponentPlan {
   const instances = backendInstances(config);
   for (let g = 0; g < config.guests; g++) {
     const layout = guestLayout(config, g);
-    plan.windows.push({ id: `guest${g}`, owner: SERVICE, bytes: layout.bytes });
+    const bytes = guestWindowBytes(layout);
+    plan.windows.push({ id: `guest${g}`, owner: SERVICE, bytes });
     for (const instance of instances) {
       if (instance.suffix === '') continue;
-      plan.windows.push({ id: deviceWindow(instance, g), owner: SERVICE, bytes: layout.bytes });
+      plan.windows.push({ id: deviceWindow(instance, g), owner: SERVICE, bytes });
     }
     for (let q = 0; q < config.queues; q++) {
       plan.cores.push(vcpuCore(config, instances, g, q, layout));
@@ -126,7 +128,14 @@ function vcpuCore(
     pair: layout.pairs[q],
     emulated: backend !== 'vfio',
     doorbell: doorbellOf(backend),
-    ...(instances.length === 1 ? {} : { routes: instances.map((instance) => doorbellOf(instance.backend)) }),
+    ...(instances.length === 1
+      ? {}
+      : {
+          routes: [
+            ...instances.map((instance) => doorbellOf(instance.backend)),
+            ...(layout.shadow === undefined ? [] : (['ioeventfd'] as const)),
+          ],
+        }),
     ...vcpuArrival(instances, g, layout),
     faults: role === 'sink' ? [] : config.faults,
     ...(role === 'source' && config.capture !== undefined ? { capture: config.capture } : {}),

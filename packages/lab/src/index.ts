@@ -7,6 +7,8 @@ export type { Measured } from './compare/measured.ts';
 export { notesOf } from './compare/notes.ts';
 export { type Result, resultOf } from './compare/result.ts';
 export { RUNS_FOLDER, RunFolder } from './compare/run-folder.ts';
+export { hasMigrationFailed, MigrationError, migrationNotes } from './compare/migration-notes.ts';
+export type { Migration } from './compare/migration-outcome.ts';
 export { type Swap, type Swaps, swapNotes, swapOutcome } from './compare/swap-outcome.ts';
 export { linkedRoles, OVERLAYS } from './export/affinity.ts';
 export { composeOf } from './export/compose.ts';

@@ -2,8 +2,9 @@ import type { BackendName, WorkloadName } from '@vhostlab/workload';
 import { describe, expect, it } from 'vitest';
 import { migrate } from './support/migrate.ts';
 
-const CASES: [BackendName, WorkloadName][] = (['vhost-net', 'vhost-user'] as const).flatMap((backend) =>
-  (['tx', 'rx', 'pvp'] as const).map((workload): [BackendName, WorkloadName] => [backend, workload]),
+const CASES: [BackendName, WorkloadName][] = (['vhost-net', 'vhost-user', 'vdpa'] as const).flatMap(
+  (backend) =>
+    (['tx', 'rx', 'pvp'] as const).map((workload): [BackendName, WorkloadName] => [backend, workload]),
 );
 
 describe('a guest that migrates under traffic', () => {
@@ -29,10 +30,17 @@ describe('a guest that migrates under traffic', () => {
       expect(migration?.rounds.at(-1)?.kind).toBe('stop');
       const dirty = migration?.rounds[1];
       expect(workload === 'rx' ? dirty?.from_backend : dirty?.from_vcpus).toBeGreaterThan(50);
-      expect(migration?.phases.map(({ phase }) => phase)).toEqual(['setup', 'copy', 'stop', 'resumed']);
+      const copying = backend === 'vdpa' ? 'shadow' : 'copy';
+      expect(migration?.phases.map(({ phase }) => phase)).toEqual([
+        'before',
+        'setup',
+        copying,
+        'stop',
+        'resumed',
+      ]);
       expect(migration?.downtime_us).toBeGreaterThan(50);
       // the guest went on before the traffic was over
-      expect(migration?.phases[3].from_us).toBeLessThan(4000);
+      expect(migration?.phases[4].from_us).toBeLessThan(4000);
     },
   );
 
@@ -41,6 +49,8 @@ describe('a guest that migrates under traffic', () => {
     ['vhost-user', { guest: 'interrupt', ring: 'packed' }],
     ['vhost-net', { guest: 'interrupt' }],
     ['vhost-user', { execution: 'pipeline' }],
+    ['vdpa', { guest: 'interrupt' }],
+    ['vdpa', { queues: 2, packets: 4000 }],
   ] as const)('%s, %j', async (backend, input) => {
     const { result, hash, apart } = await migrate(backend, 'pvp', {}, input);
     expect(apart).toBe(hash);
@@ -81,5 +91,33 @@ describe('a back end that does not log what it writes', () => {
     expect(result.migration?.verification).toBe('failed');
     expect(result.migration?.stale_pages).toBeGreaterThan(50);
     expect(result.migration?.stale_at[0]).toMatch(/^0x[0-9a-f]+$/);
+  });
+});
+
+describe('a vDPA device behind shadow virtqueues', () => {
+  it('costs exits and host CPU while memory is copied, and no longer', async () => {
+    const { result } = await migrate('vdpa', 'pvp');
+    const phases = new Map(result.migration?.phases.map((one) => [one.phase, one]));
+    const before = phases.get('before');
+    const shadow = phases.get('shadow');
+    const resumed = phases.get('resumed');
+    expect(before).toMatchObject({ exits: 0 });
+    expect(resumed).toMatchObject({ exits: 0 });
+    expect(shadow?.exits).toBeGreaterThan(500);
+    expect(shadow?.host_cores).toBeGreaterThan((before?.host_cores ?? 0) + 0.5);
+    const { timeline } = result.migration ?? { timeline: { span_us: 1, host_cores: [], exits: [] } };
+    const at = (us: number) => Math.floor(us / timeline.span_us);
+    const during = timeline.exits.slice(at(shadow?.from_us ?? 0) + 1, at(shadow?.to_us ?? 0));
+    expect(Math.min(...during)).toBeGreaterThan(0);
+    expect(timeline.exits.slice(at(resumed?.from_us ?? 0) + 1).every((exits) => exits === 0)).toBe(true);
+  });
+
+  it('says that the base is untrusted when the device cannot be suspended', async () => {
+    const { result } = await migrate('vdpa', 'tx', {}, { vdpaLacks: ['suspend'] });
+    expect(result.migration).toMatchObject({ state: 'complete', verification: 'passed' });
+    expect(result.migration?.reason).toContain(
+      'the base of the vDPA device is untrusted: it has no VHOST_BACKEND_F_SUSPEND',
+    );
+    expect((await migrate('vdpa', 'tx', {}, {}, 'together')).result.migration?.reason).toBe('');
   });
 });

@@ -22,6 +22,20 @@ describe('a guest that migrates under traffic', () => {
   });
 });
 
+describe('a vDPA device', () => {
+  it('is migrated behind shadow virtqueues, which cost exits and host CPU', async () => {
+    const { result } = await migrate('vdpa', 'pvp', {}, {}, 'together');
+    expect(result.migration).toMatchObject({
+      verification: 'passed',
+      frames: { lost: 0, duplicated: 0, reordered: 0 },
+    });
+    const [before, , shadow] = result.migration?.phases ?? [];
+    expect(shadow.phase).toBe('shadow');
+    expect(shadow.exits).toBeGreaterThan(before.exits + 500);
+    expect(shadow.host_cores).toBeGreaterThan(before.host_cores + 0.5);
+  });
+});
+
 describe('a guest that cannot migrate', () => {
   it.each([
     ['vfio', 'pvp', {}, 'over vfio the device has no VFIO_DEVICE_FEATURE_MIGRATION'],

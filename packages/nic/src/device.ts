@@ -8,7 +8,7 @@ import {
   type Task,
   type TaskResult,
 } from '@vhostlab/engine';
-import type { NumberedEvent, Offloads, PcieLink } from '@vhostlab/workload';
+import { type NumberedEvent, type Offloads, type PcieLink, shadowChannel } from '@vhostlab/workload';
 import { readEswitchConstants, readNicConstants } from './constants.ts';
 import { DmaEngine } from './dma/dma.ts';
 import { Eswitch, WIRE_PORT } from './eswitch/eswitch.ts';
@@ -45,6 +45,10 @@ export interface FunctionConfig {
   mac: number[];
   /** Of the names of its ends, in a scenario with several back ends. */
   suffix?: string;
+  /** Its rings can be the VMM's own for a while: shadow virtqueues. */
+  shadow?: boolean;
+  /** vdpa: what it cannot do. */
+  lacks?: 'suspend'[];
   /** What it offers where that differs from the device's. */
   offloads?: Offloads;
 }
@@ -160,8 +164,9 @@ class DeviceTask implements Task {
 
   #doorbells(door: FunctionDoor): void {
     const { ends, fn, front, registers } = door;
-    for (let pair = 0; pair < ends.length; pair++) {
-      const rung = ends[pair].takeNotified();
+    for (let i = 0; i < ends.length; i++) {
+      const rung = ends[i].takeNotified();
+      const pair = i % fn.pairs;
       if (rung === 0) continue;
       if ((rung & 1) !== 0) fn.doorbell(pair * 2);
       if ((rung & 2) !== 0) fn.doorbell(pair * 2 + 1);
@@ -279,10 +284,17 @@ function createFunction(
     onBroken: () => front?.onBroken(),
   });
   const mapper = new DmaMapper(context, fn.domain);
+  const shadowEnds = own.shadow
+    ? Array.from({ length: own.pairs }, (_, pair) => context.memory(shadowChannel(guest, pair)))
+    : [];
   const common = { guest, mac: own.mac, offloads, speedMbps: config.rateGbps * 1000, ends };
   if (own.kind === 'vdpa') {
-    front = new VdpaFront(nic, fn, mapper, context.control(`vdpa${guest}${suffix}`), common);
-    return { fn, ends, registers: undefined, front: undefined };
+    front = new VdpaFront(nic, fn, mapper, context.control(`vdpa${guest}${suffix}`), {
+      ...common,
+      shadowEnds,
+      lacks: own.lacks ?? [],
+    });
+    return { fn, ends: [...ends, ...shadowEnds], registers: undefined, front: undefined };
   }
   const registers = context.memory(`pci${guest}${suffix}`);
   const pci = new PciFront(nic, fn, { ...common, registers, maxQueueSize: config.maxQueueSize, scratch });

@@ -5,9 +5,11 @@ import {
   changesBackend,
   deviceWindow,
   eventsOf,
+  migrationOf,
   orderedStreams,
   PAGE_SIZES,
   type ScenarioConfig,
+  shadowChannel,
 } from '@vhostlab/workload';
 import { type DeviceConfig, deviceModule, type FunctionConfig, type HostQueueConfig } from './device.ts';
 import { linkRoom } from './link/link-room.ts';
@@ -113,12 +115,27 @@ function partOf(scenario: ScenarioConfig, instance: BackendInstance): InstancePa
         pairs: config.queues,
         mac: [0x52, 0x54, 0, 0, 0, guest + 1],
         ...(suffix === '' ? {} : { suffix }),
+        ...(hasShadow(scenario, instance, guest) ? { shadow: true } : {}),
+        ...(backend === 'vdpa' && config.vdpaLacks !== undefined ? { lacks: config.vdpaLacks } : {}),
         ...(config.offloads === scenario.offloads ? {} : { offloads: config.offloads }),
       });
       ends.push(...functionEnds(instance, guest));
+      if (hasShadow(scenario, instance, guest)) ends.push(...shadowEnds(instance, guest));
     }
   }
   return { host, functions, ends };
+}
+
+/** True when the guest migrates from this function, whose rings are then the VMM's for a while. */
+function hasShadow(scenario: ScenarioConfig, { index, backend }: BackendInstance, guest: number): boolean {
+  return backend === 'vdpa' && index === 0 && migrationOf(scenario)?.guest === guest;
+}
+
+function shadowEnds(instance: BackendInstance, guest: number): EndPlan[] {
+  return Array.from({ length: instance.config.queues }, (_, q) => {
+    const channel = shadowChannel(guest, q);
+    return memoryEnd(channel, channel, deviceWindow(instance, guest));
+  });
 }
 
 /** What the NIC steers to when an instance has the guest's device: queues of its host drivers, or its function. */

@@ -67,6 +67,16 @@ export interface GuestLayout {
   pairs: PairLayout[];
   /** What goes into the memory table: everything but the pages of `unmap` faults. */
   regions: GuestRegion[];
+  /**
+   * Rings of the VMM's own, behind the guest's memory and no part of it: one of `ringBytes` per queue, for a vDPA device
+   * that is migrated behind shadow virtqueues.
+   */
+  shadow?: { at: number; bytes: number; ringBytes: number };
+}
+
+/** Bytes of a window that holds a guest's memory, and what the VMM has behind it. */
+export function guestWindowBytes({ bytes, shadow }: Pick<GuestLayout, 'bytes' | 'shadow'>): number {
+  return bytes + (shadow?.bytes ?? 0);
 }
 
 /** Lays out the memory of guest `g`: pure, the same for everybody who asks. Address 0 is left out. */
@@ -114,7 +124,10 @@ export function guestLayout(config: ScenarioConfig, g: number): GuestLayout {
     }
   }
   const bytes = Math.ceil(next / pageBytes) * pageBytes;
-  return { bytes, pageBytes, controlRing, controlPage, pairs, regions: without(bytes, holes) };
+  const layout = { bytes, pageBytes, controlRing, controlPage, pairs, regions: without(bytes, holes) };
+  if (config.backend !== 'vdpa' || deviceAlign === undefined) return layout;
+  const shadowRing = Math.ceil(ringBytes(config.ringSize) / PAGE_BYTES) * PAGE_BYTES;
+  return { ...layout, shadow: { at: bytes, bytes: 2 * config.queues * shadowRing, ringBytes: shadowRing } };
 }
 
 /**

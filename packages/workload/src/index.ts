@@ -11,6 +11,7 @@ export {
   type MigrateEvent,
   type MigrationSkip,
   migrationOf,
+  shadowChannel,
 } from './events/migrate-event.ts';
 export {
   type EventOf,
@@ -33,6 +34,7 @@ export {
   type GuestRegion,
   guestLayout,
   guestMemoryRegions,
+  guestWindowBytes,
   type PairLayout,
   SEGMENT_BYTES,
   TABLE_ENTRIES,

@@ -26,14 +26,18 @@ export class RoutedMemory implements MemoryEnd, Publisher {
   readonly #ends: readonly MemoryEnd[];
   #parts: readonly MemoryPart[];
   #present: MemoryEnd;
+  /** Of the end whose other side works in this very memory; -1: there is none. */
+  readonly #shared: number;
+  #isShared = false;
   #pending = 0;
 
   /** `parts`: the rings and buffers of the pair. */
-  constructor(context: CoreContext, ends: readonly MemoryEnd[], parts: readonly MemoryPart[]) {
+  constructor(context: CoreContext, ends: readonly MemoryEnd[], parts: readonly MemoryPart[], shared = -1) {
     this.#context = context;
     this.#ends = ends;
     this.#parts = parts;
     this.#present = ends[0];
+    this.#shared = shared;
   }
 
   /**
@@ -44,7 +48,8 @@ export class RoutedMemory implements MemoryEnd, Publisher {
     const next = this.#ends[index];
     if (next === this.#present) return;
     next.carryTags(this.#present);
-    for (const part of this.#parts) this.#send(next.publisher, part);
+    this.#isShared = index === this.#shared;
+    if (!this.#isShared) for (const part of this.#parts) this.#send(next.publisher, part);
     this.#present = next;
     if (interrupts) this.#pending = BOTH_VECTORS;
   }
@@ -69,14 +74,14 @@ export class RoutedMemory implements MemoryEnd, Publisher {
     this.#present.publisher.cover(offset, length);
   }
 
-  // a word is kept here as well: the next device gets it from this memory
+  // a word is kept here as well: the next device gets it from this memory; one that shares it stores it when it sees it
   u16(offset: number, value: number): void {
-    this.#context.arena.u16[offset >>> 1] = value;
+    if (!this.#isShared) this.#context.arena.u16[offset >>> 1] = value;
     this.#present.publisher.u16(offset, value);
   }
 
   u32(offset: number, value: number): void {
-    this.#context.arena.u32[offset >>> 2] = value;
+    if (!this.#isShared) this.#context.arena.u32[offset >>> 2] = value;
     this.#present.publisher.u32(offset, value);
   }
 

@@ -16,6 +16,9 @@ export const MIGRATION_STOP = 3;
 /** Memory has arrived: the device and the guest go on there; answered with the moment at which the guest did. */
 export const MIGRATION_GO_ON = 4;
 
+/** Status of an answer to MIGRATION_BEGIN: it has begun, behind shadow virtqueues. Above it: refused. */
+export const SHADOWED = 1;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 

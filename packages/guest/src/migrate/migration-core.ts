@@ -7,6 +7,7 @@ import {
   MIGRATION_STOP,
   MIGRATION_WRITTEN,
   momentOf,
+  SHADOWED,
   sentenceOf,
 } from './methods.ts';
 import type { MigrationConfig } from './migration-config.ts';
@@ -59,7 +60,7 @@ class MigrationThread {
     due.take(context.now());
     const begunPs = context.now();
     const begun = yield this.#vmm.request(MIGRATION_BEGIN, NOTHING);
-    if (begun.value > 1) {
+    if (begun.value > SHADOWED) {
       report.state = 'refused';
       report.reason = sentenceOf(begun.bytes);
       this.#note(`migration refused: ${report.reason}`, 0);
@@ -75,7 +76,7 @@ class MigrationThread {
       this.#copy.roundOver(written(yield this.#vmm.request(MIGRATION_WRITTEN, NOTHING)), context.now()) ===
       'copy'
     );
-    this.#phase(begun.value === 1 ? 'shadow' : 'copy', copyPs);
+    this.#phase(begun.value === SHADOWED ? 'shadow' : 'copy', copyPs);
     const stopPs = context.now();
     const stopped = yield this.#vmm.request(MIGRATION_STOP, NOTHING);
     if (stopped.value !== 0) {

@@ -16,15 +16,16 @@ import {
   ROUTE_RESUME,
   ROUTE_WATCH,
   ROUTE_WRITTEN,
+  SHADOWED,
   sentence,
 } from './methods.ts';
 import type { VmmMigration } from './migration-config.ts';
+import type { MigrationSource } from './migration-source.ts';
+import { ShadowLog } from './shadow-log.ts';
 
 const NOTHING = new Uint8Array(0);
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
-/** A back end that is not quiet by then is taken the rings from all the same. */
-const DRAIN_LIMIT_PS = 20_000_000_000;
 
 interface Answer {
   status: number;
@@ -45,7 +46,7 @@ export class Migrator {
   readonly #device: SwappedDevice;
   readonly #routes: readonly ControlEnd[];
   readonly #steer: ControlEnd;
-  #log: BackendLog | undefined;
+  readonly #source: MigrationSource;
   #bases: number[] = [];
 
   constructor(
@@ -63,6 +64,10 @@ export class Migrator {
     this.#device = device;
     this.#routes = routes;
     this.#steer = context.control('steer');
+    this.#source =
+      config.backend === 'vdpa'
+        ? new ShadowLog(context, config, device, routes)
+        : new BackendLog(context, config, setups[0], device, migration.event.skips ?? []);
     context.control('migration').onRequest((method, _body, reply) => {
       const steps = this.#steps(method);
       if (steps === undefined) {
@@ -102,15 +107,10 @@ export class Migrator {
     if (!missing.isEmpty) {
       return refusal(`${event.to} does not offer ${missing}, which the guest's driver has acknowledged`);
     }
-    this.#log = new BackendLog(
-      this.#context,
-      this.#config.instances[device.present],
-      this.#config.layout.bytes,
-    );
-    const problem = yield* this.#log.begin(device.features, device.queues, event.skips ?? []);
-    if (problem !== undefined) return refusal(problem);
+    const begun = yield* this.#source.begin();
+    if (begun.refused !== undefined) return refusal(begun.refused);
     for (const route of this.#routes) yield route.request(ROUTE_WATCH, NOTHING);
-    return { status: 0, body: NOTHING };
+    return { status: begun.isShadow === true ? SHADOWED : 0, body: sentence(begun.doubt ?? '') };
   }
 
   /**
@@ -124,7 +124,7 @@ export class Migrator {
   *#logs(): Procedure<Uint8Array> {
     const bytes = dirtyLogBytes(this.#config.layout.bytes);
     const both = new Uint8Array(2 * bytes);
-    if (this.#log !== undefined) both.set(yield* this.#log.take(), bytes);
+    both.set(yield* this.#source.take(), bytes);
     for (const route of this.#routes) {
       const log = (yield route.request(ROUTE_WRITTEN, NOTHING)).bytes;
       for (let i = 0; i < bytes; i++) both[i] |= log[i] ?? 0;
@@ -133,21 +133,17 @@ export class Migrator {
   }
 
   *#stop(): Procedure<Answer> {
-    const queues = 2 * this.#config.queues;
-    const from = this.#setups[this.#device.present];
     yield this.#steer.request(STEER_HOLD, NOTHING);
-    const limitPs = this.#context.now() + DRAIN_LIMIT_PS;
-    yield* from.quiesce(limitPs);
+    yield* this.#source.settle();
     const pausedPs = this.#context.now();
     for (const route of this.#routes) yield route.request(ROUTE_PAUSE, NOTHING);
-    const bases = yield* from.detach(queues);
+    const bases = yield* this.#source.stop();
     if (bases === undefined) return refusal('the back end did not say where its rings stand');
     this.#bases = bases;
-    yield* from.quiesce(limitPs);
     yield this.#steer.request(STEER_FLUSH, NOTHING);
     const logs = yield* this.#logs();
-    if (this.#log !== undefined) yield* this.#log.end(this.#device.features);
-    yield* from.release();
+    yield* this.#source.end();
+    yield* this.#setups[this.#device.present].release();
     const body = new Uint8Array(8 + logs.length);
     body.set(moment(pausedPs));
     body.set(logs, 8);

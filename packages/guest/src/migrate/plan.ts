@@ -1,10 +1,12 @@
-import type { ComponentPlan } from '@vhostlab/engine';
+import type { ComponentPlan, EndPlan } from '@vhostlab/engine';
 import {
   arrivalWindow,
   type BackendInstance,
+  backendInstances,
   eventsOf,
   type GuestLayout,
   type ScenarioConfig,
+  shadowChannel,
 } from '@vhostlab/workload';
 import type { VcpuConfig, VmmConfig } from '../core-config.ts';
 import type { MigrationConfig } from './migration-config.ts';
@@ -38,6 +40,7 @@ export function planMigration(
     arenaBytes: ARENA_BYTES,
   });
   const channel = `migration.${g}`;
+  if (layout.shadow !== undefined) plan.ends.push(...shadowEnds(config, g));
   plan.ends.push(
     { channel, kind: 'control', side: 'a', core, end: 'vmm', latency: 'ipi' },
     { channel, kind: 'control', side: 'b', core: `guest${g}.vmm`, end: 'migration', latency: 'ipi' },
@@ -63,4 +66,29 @@ export function vcpuArrival(
 ): Pick<VcpuConfig, 'arrival'> {
   const instance = instances.findIndex(({ isArrival }) => isArrival);
   return instance < 0 ? {} : { arrival: { instance, window: arrivalWindow(g), memoryBytes: layout.bytes } };
+}
+
+/** Ends of the shadow virtqueues: the guest's rings end at the VMM, and the VMM's at the device. */
+function shadowEnds(config: ScenarioConfig, g: number): EndPlan[] {
+  const vmm = `guest${g}.vmm`;
+  const route = backendInstances(config).length;
+  const common = { kind: 'memory', window: `guest${g}` } as const;
+  const queueSizes = [config.ringSize, config.ringSize];
+  return Array.from({ length: config.queues }, (_, q): EndPlan[] => {
+    const channel = `shadow.${g}.${q}`;
+    const guest = { ...common, channel, latency: 'coherent', queueSizes } as const;
+    return [
+      { ...guest, side: 'a', core: `guest${g}.vcpu${q}`, end: `vq@${route}` },
+      { ...guest, side: 'b', core: vmm, end: `shadow${q}` },
+      {
+        ...common,
+        channel: shadowChannel(g, q),
+        side: 'a',
+        core: vmm,
+        end: `device${q}`,
+        latency: 'dma',
+        queueSizes,
+      },
+    ];
+  }).flat();
 }

@@ -27,7 +27,7 @@ interface ThreadReport {
 
 /** One part of a migration. */
 export interface MigrationPhase {
-  phase: 'setup' | 'copy' | 'shadow' | 'stop' | 'resumed';
+  phase: 'before' | 'setup' | 'copy' | 'shadow' | 'stop' | 'resumed';
   from_us: number;
   to_us: number;
   /** Exits of vCPUs in that time. */
@@ -108,7 +108,7 @@ export function migrationOutcome(
       from_us: us(one.startPs),
       to_us: us(one.endPs),
     })),
-    phases: phases.map(({ name, fromPs, toPs }) => ({
+    phases: withBefore(phases, plan.accountFromPs).map(({ name, fromPs, toPs }) => ({
       phase: name,
       from_us: us(fromPs),
       to_us: us(toPs),
@@ -121,6 +121,12 @@ export function migrationOutcome(
     frames: { lost: frames.offered - frames.delivered, duplicated, reordered },
     timeline: timelineOf(cores, plan.accountFromPs),
   };
+}
+
+/** The run before the migration, to compare with, and its phases. */
+function withBefore(phases: ThreadReport['phases'], startPs: number): ThreadReport['phases'] {
+  const [first] = phases;
+  return first === undefined ? [] : [{ name: 'before', fromPs: startPs, toPs: first.fromPs }, ...phases];
 }
 
 /** What the sinks say about the order of what they took. */

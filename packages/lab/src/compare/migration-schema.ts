@@ -41,8 +41,10 @@ export const migrationSchema = z
       .array(
         z.strictObject({
           phase: z
-            .enum(['setup', 'copy', 'shadow', 'stop', 'resumed'])
-            .meta({ description: 'shadow: copying behind a shadow virtqueue.' }),
+            .enum(['before', 'setup', 'copy', 'shadow', 'stop', 'resumed'])
+            .meta({
+              description: 'before: from the start of traffic; shadow: copying behind a shadow virtqueue.',
+            }),
           from_us: us('From the start of traffic.'),
           to_us: us('Its end.'),
           exits: count('Exits of vCPUs.'),

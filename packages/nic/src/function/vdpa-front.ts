@@ -26,17 +26,29 @@ export interface VdpaFrontOptions {
   readonly offloads: Offloads;
   readonly speedMbps: number;
   readonly ends: readonly MemoryEnd[];
+  /** By pair: where a ring's words go while it is the VMM's own; none: it never is. */
+  readonly shadowEnds?: readonly MemoryEnd[];
+  /** What the device cannot do. */
+  readonly lacks?: readonly 'suspend'[];
 }
 
 interface VringState {
   addresses: RingAddresses | undefined;
   enabled: boolean;
   callVector: number;
+  /** Whom its calls go to. */
+  end: MemoryEnd;
 }
 
 /** Position of a packed ring that nobody has used: slot 0 and wrap counter 1 on both sides. */
 const FRESH_PACKED_BASE = 0x8000_8000;
 const DONE: VhostOutcome = {};
+/** VHOST_BACKEND_F_SUSPEND and VHOST_BACKEND_F_RESUME. */
+const BACKEND_FEATURES = (1n << 4n) | (1n << 5n);
+const NO_SUSPEND: VhostOutcome = {
+  error: EOPNOTSUPP,
+  reason: 'The device has no VHOST_BACKEND_F_SUSPEND.',
+};
 const UNKNOWN_QUEUE = 'This device does not have that ring.';
 
 /**
@@ -78,13 +90,19 @@ export class VdpaFront {
       addresses: undefined,
       enabled: false,
       callVector: index & 1,
+      end: options.ends[index >>> 1],
     }));
     serveVhost(control, (request) => this.#handle(request));
   }
 
+  get #canSuspend(): boolean {
+    return this.#options.lacks?.includes('suspend') !== true;
+  }
+
   /** Raises the call of a ring. */
   interrupt(index: number): void {
-    this.#options.ends[index >>> 1].notify(this.#vrings[index].callVector);
+    const { end, callVector } = this.#vrings[index];
+    end.notify(callVector);
   }
 
   /** A ring broke: the driver finds DEVICE_NEEDS_RESET in the status. */
@@ -103,7 +121,7 @@ export class VdpaFront {
       case 'setFeatures':
         return this.#setFeatures(request.value.features?.bits ?? 0n);
       case 'getProtocolFeatures':
-        return { answer: { case: 'protocolFeatures', value: 0n } };
+        return { answer: { case: 'protocolFeatures', value: this.#canSuspend ? BACKEND_FEATURES : 0n } };
       case 'setProtocolFeatures':
         return DONE;
       case 'setMemTable':
@@ -130,7 +148,7 @@ export class VdpaFront {
       case 'getConfig':
         return this.#getConfig(request.value.offset, request.value.sizeBytes);
       case 'suspend':
-        return this.#suspend();
+        return this.#canSuspend ? this.#suspend() : NO_SUSPEND;
       case 'resume':
         this.#suspended = false;
         this.#startAll();
@@ -173,7 +191,13 @@ export class VdpaFront {
       ? request.base === FRESH_PACKED_BASE || request.base === 0x8000
       : request.base === 0;
     const fresh = isStart && !request.takenOver;
+    const end = request.shadow
+      ? this.#options.shadowEnds?.[request.index >>> 1]
+      : this.#options.ends[request.index >>> 1];
+    if (end === undefined) return { error: EINVAL, reason: 'This device has no channel to the VMM.' };
+    vring.end = end;
     vring.addresses = {
+      end,
       index: request.index,
       size: request.num,
       descriptorArea: toNumber(request.descriptorAddr),

@@ -56,8 +56,8 @@ export interface FunctionOptions {
   onBroken(index: number, reason: string): void;
 }
 
-/** Addresses and size of a ring, as the driver's side said them. */
-export type RingAddresses = Omit<RingSetup, 'format' | 'features'>;
+/** Addresses and size of a ring, as the driver's side said them; `end`: where its words go, if not to the guest. */
+export type RingAddresses = Omit<RingSetup, 'format' | 'features'> & { end?: MemoryEnd };
 
 /**
  * One network function of the NIC: queue pairs whose rings are in a guest, behind a port of the embedded switch. How it
@@ -246,7 +246,7 @@ export class VirtioFunction implements FunctionReceiver {
 
   #startEnqueue(setup: RingSetup): DeviceRing {
     const pair = setup.index >>> 1;
-    const end = this.#options.ends[pair];
+    const end = this.#endOf(setup);
     const { scratch } = this.#options;
     const queue = new EnqueueQueue(
       this.#nic,
@@ -270,7 +270,7 @@ export class VirtioFunction implements FunctionReceiver {
 
   #startDequeue(setup: RingSetup): DeviceRing {
     const pair = setup.index >>> 1;
-    const end = this.#options.ends[pair];
+    const end = this.#endOf(setup);
     const { scratch } = this.#options;
     const queue = new DequeueQueue(this.#nic, {
       domain: this.domain,
@@ -287,6 +287,10 @@ export class VirtioFunction implements FunctionReceiver {
     const ring = this.#ring(setup, end, queue, scratch);
     queue.attach(ring);
     return ring;
+  }
+
+  #endOf({ index, end }: RingSetup & { end?: MemoryEnd }): MemoryEnd {
+    return end ?? this.#options.ends[index >>> 1];
   }
 
   #ring(setup: RingSetup, end: MemoryEnd, queue: RingOwner, scratch: Scratch): DeviceRing {

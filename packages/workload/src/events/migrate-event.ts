@@ -40,6 +40,11 @@ export function migrationOf(config: {
   return config.events?.find((event): event is MigrateEvent => event.kind === 'migrate');
 }
 
+/** Channel of the shadow rings of queue pair `pair` of guest `g`, from the VMM to the vDPA device. */
+export function shadowChannel(g: number, pair: number): string {
+  return `shadowed.${g}.${pair}`;
+}
+
 /** Window of guest `g`'s memory on the host that it migrates to. */
 export function arrivalWindow(g: number): string {
   return `guest${g}.arrival`;
