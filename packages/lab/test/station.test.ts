@@ -1,8 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LabFolder, readLabFile, Supervisor, thisProcess, type WantedLab } from '../src/index.ts';
+import {
+  LabFolder,
+  readLabFile,
+  Supervisor,
+  thisProcess,
+  type WantedLab,
+  writeExportedLab,
+} from '../src/index.ts';
 import { planActions } from '../src/operate/actions.ts';
 import { processName, withStationHoused } from '../src/run/station.ts';
 import { noTracing, profile, serveCommand } from './support/run.ts';
@@ -50,6 +57,19 @@ describe('the station', () => {
       );
     expect(steps(together, apart)).toEqual(['start station', 'run']);
     expect(steps(apart, together)).toEqual(['stop station', 'run']);
+  });
+
+  it('lives with the card in an exported lab, unless somebody runs it', () => {
+    const exported = (placement: string) => {
+      writeExportedLab(wanted(placement), folder);
+      const text = readFileSync(join(folder, 'lab.yaml'), 'utf8');
+      return readLabFile(text, 'lab.yaml').topology.services.station;
+    };
+    expect(exported('{default: container, nodes: {station: process}}')).toBeUndefined();
+    expect(exported('{default: container, nodes: {station: {endpoint: "127.0.0.1:7105"}}}')).toEqual({
+      how: 'endpoint',
+      address: '127.0.0.1:7105',
+    });
   });
 
   it('has a name of its own only where it is alone', () => {

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { type Document, parseDocument } from 'yaml';
 import type { WantedLab } from '../operate/state.ts';
 import { UsageError } from '../scenario/options.ts';
+import { STATION } from '../services/parts.ts';
 import { ROLES } from '../services/registry.ts';
 
 /** Port that services in containers listen at. */
@@ -36,8 +37,12 @@ export function writeExportedLab(
   for (const [name, value] of Object.entries(wanted.vars)) {
     document.setIn(['vars', name], parseDocument(value).contents);
   }
+  // the station has no container: it lives with the network card unless somebody runs it
+  const apart = wanted.description.topology.nodes.filter(
+    ({ kind, placement }) => kind !== STATION || placement.how === 'endpoint',
+  );
   const nodes = Object.fromEntries(
-    wanted.description.topology.nodes.map(({ name, kind, placement }) => [
+    apart.map(({ name, kind, placement }) => [
       name,
       { endpoint: placement.how === 'endpoint' ? placement.address : `${kind}:${SERVICE_PORT}` },
     ]),
