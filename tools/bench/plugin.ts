@@ -6,15 +6,17 @@ import {
   encodeBurstRequest,
 } from '../../packages/contracts/src/index.ts';
 import { launch, readManifest } from '../../packages/plugin-kit/src/index.ts';
+import { devicePlugin } from './_device-plugin.ts';
 
 const TARGET_PPS = 200_000;
 const EXAMPLE = new URL('../../examples/plugins/impair', import.meta.url).pathname;
 const WARM_UP = 500;
 
 /**
- * `npm run bench -- plugin [--bursts N] [--frames N] [--rounds N] [--package FOLDER]`: frames per second that a burst
- * plugin in a process of its own takes and answers over a Unix socket, one burst under way, encoding and decoding of
- * both ends in it. The plugin is the example `impair` unless said otherwise.
+ * `npm run bench -- plugin [--bursts N] [--frames N] [--rounds N] [--package FOLDER] [--pairs N] [--packets N]`: frames
+ * per second that a burst plugin in a process of its own takes and answers over a Unix socket, one burst under way,
+ * encoding and decoding of both ends in it. The plugin is the example `impair` unless said otherwise. Then what a device
+ * plugin from a package costs against the built-in back end.
  */
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -24,6 +26,8 @@ export async function main(args: string[]): Promise<void> {
       frames: { type: 'string', default: '64' },
       rounds: { type: 'string', default: '5' },
       package: { type: 'string', default: EXAMPLE },
+      pairs: { type: 'string', default: '7' },
+      packets: { type: 'string', default: '60000' },
     },
   });
   const [bursts, count, rounds] = [values.bursts, values.frames, values.rounds].map(Number) as [
@@ -63,6 +67,7 @@ export async function main(args: string[]): Promise<void> {
   await launched.close();
   const median = rates.sort((a, b) => a - b)[rates.length >> 1] as number;
   console.log(
-    `median ${Math.round(median).toLocaleString('en')} frames per second in bursts of ${count}, ${(median / TARGET_PPS).toFixed(2)} times the target of ${TARGET_PPS.toLocaleString('en')}`,
+    `burst plugin: median ${Math.round(median).toLocaleString('en')} frames per second in bursts of ${count}, ${(median / TARGET_PPS).toFixed(2)} times the target of ${TARGET_PPS.toLocaleString('en')}`,
   );
+  await devicePlugin(Number(values.pairs), Number(values.packets));
 }
