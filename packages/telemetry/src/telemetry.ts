@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { context, ProxyTracerProvider, propagation, type TracerProvider, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { TracerProvider as SdkTracerProvider } from '@opentelemetry/sdk-trace';
 import type { DestinationStream, Logger } from 'pino';
@@ -88,11 +87,11 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     tracing: settings.tracing,
     forService,
     takeSpansAsOtlpJson: () => {
-      const spans = sender === undefined ? buffer.take() : [];
+      const spans = settings.tracing && settings.exportOverHttp ? [] : buffer.take();
       return { otlpJson: spansToOtlpJson(spans), spans: spans.length, dropped: buffer.dropped };
     },
     shutdown: async () => {
-      await sender?.stop();
+      await (await sender)?.stop();
       trace.disable();
       propagation.disable();
       context.disable();
@@ -120,14 +119,16 @@ function createProvider(
   return new SdkTracerProvider({ resource, spanProcessors: [buffer] });
 }
 
-function createSender(
+/** The exporter is loaded where spans go to an endpoint: it takes as long to load as the rest of the SDK. */
+async function createSender(
   settings: TelemetrySettings,
   buffer: SpanBuffer,
   logger: Logger,
-): SpanSender | undefined {
+): Promise<SpanSender | undefined> {
   if (!settings.tracing || !settings.exportOverHttp) {
     return undefined;
   }
+  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
   return new SpanSender(buffer, new OTLPTraceExporter(), (spans, why) =>
     logger.warn({ spans, why }, 'spans were lost on the way to the OTLP endpoint'),
   );
