@@ -1,5 +1,5 @@
 import type { Comparison, Result } from '@vhostlab/lab';
-import { hostCoresPerMpps, swapNotes } from '@vhostlab/lab';
+import { hostCoresPerMpps, lateEventNotes, swapNotes } from '@vhostlab/lab';
 import { renderMeasured } from './measured-table.ts';
 import { type Column, renderTable } from './table.ts';
 
@@ -39,11 +39,12 @@ export function renderComparison(comparison: Comparison, finding: string, folder
     const columns = lacking ? [...COLUMNS, OPTIONS_COLUMN] : COLUMNS;
     const cells = rows.map((result) => row(result).slice(0, columns.length));
     parts.push(renderTable(columns, cells).trimEnd());
-    for (const { backend, drops, not_applicable, swaps } of rows) {
+    for (const { backend, drops, not_applicable, swaps, events } of rows) {
       const reasons = Object.entries(drops).map(([reason, count]) => `${count} ${reason}`);
       if (reasons.length > 0) parts.push(`  ${backend} dropped: ${reasons.join(', ')}`);
       for (const { option, reason } of not_applicable) parts.push(`  ${backend} ${option}: ${reason}`);
-      for (const note of swapNotes(swaps)) parts.push(`  ${backend}: ${note}`);
+      for (const note of [...swapNotes(swaps), ...lateEventNotes(events)])
+        parts.push(`  ${backend}: ${note}`);
     }
     parts.push('');
   }

@@ -44,6 +44,10 @@ describe('lab link', () => {
     const late = await link('set', 'x', 'station:wire,nic0:wire', '--rate', '1Gbps', '--at', '1s', '--wait');
     expect(late.stdout).toContain('link wire: rate 1 Gbps (no effect: the run was over by then)\n');
     expect((await rig.inspect()).event_log_sha256).toBe(after.event_log_sha256);
+    const repeated = await run(scratch, 'compare', '--lab', `${(await rig.inspect()).run_folder}/lab.yaml`);
+    expect(repeated.stdout).toContain(
+      'vhost-user: the event at 1000000 us (link wire: rate 1 Gbps) had no effect: the run was over by then.\n',
+    );
     expect((await link('show', 'x')).stdout).toMatch(
       /nic0:wire,station:wire +cost profile +0ns +0ns +0ns +0% +0% +line *\n +2us +0ns +0ns +5% +0% +line *\n +1s +0ns +0ns +5% +0% +1Gbps/,
     );

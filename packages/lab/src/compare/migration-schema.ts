@@ -40,11 +40,9 @@ export const migrationSchema = z
     phases: z
       .array(
         z.strictObject({
-          phase: z
-            .enum(['before', 'setup', 'copy', 'shadow', 'stop', 'resumed'])
-            .meta({
-              description: 'before: from the start of traffic; shadow: copying behind a shadow virtqueue.',
-            }),
+          phase: z.enum(['before', 'setup', 'copy', 'shadow', 'stop', 'resumed']).meta({
+            description: 'before: from the start of traffic; shadow: copying behind a shadow virtqueue.',
+          }),
           from_us: us('From the start of traffic.'),
           to_us: us('Its end.'),
           exits: count('Exits of vCPUs.'),
