@@ -19,7 +19,9 @@ export async function waitForRuns(io: Io, folder: LabFolder): Promise<LabState> 
       throw new lab.ServiceLostError(state.error ?? `lab ${state.name} was ended`);
     }
     const run = state.runs.find((candidate) => candidate.state === 'running');
-    if (run !== undefined) progress.update(`${run.name}: ${run.delivered} of ${run.packets}`);
+    // how far a program of the real clock has come is not known
+    const far = run?.packets === 0 ? '' : `: ${run?.delivered} of ${run?.packets}`;
+    if (run !== undefined) progress.update(`${run.name}${far}`);
     signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

@@ -154,6 +154,11 @@ describe('a lab file of the real clock', () => {
       'sw.flows: are for port: switch',
     ],
     [
+      'options without a plugin',
+      PING.replace('kind: ovs', 'kind: backend, options: {guests: 2}'),
+      'sw.options: are those of a plugin',
+    ],
+    [
       'a switch that cannot wait so',
       PING.replace('kind: ovs', 'kind: backend, mode: adaptive'),
       'sw.mode: must be poll or interrupt',

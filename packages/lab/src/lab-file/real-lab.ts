@@ -125,7 +125,8 @@ function checked(node: RealNode, located: LocatedDocument): RealNode {
       throw fault('mac', 'belongs to the front end; set it there');
   }
   if (node.kind === 'backend') {
-    const { port, plugin, flows, mode } = node.settings;
+    const { port, plugin, options, flows, mode } = node.settings;
+    if (options !== undefined && plugin === undefined) throw fault('options', 'are those of a plugin');
     if (!PORT_FORM.test(port)) {
       throw fault(
         'port',

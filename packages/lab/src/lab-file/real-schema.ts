@@ -113,6 +113,10 @@ export const realSettings = {
       'backend: what is behind the rings, as --port of vhostlab vhost-user backend; switch joins the guests.',
   }),
   plugin: path.optional().meta({ description: 'backend: folder or address of a plugin of your own.' }),
+  options: z
+    .record(z.string().regex(/^\w+$/), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .meta({ description: 'backend: options of the plugin by name.' }),
   listen: z.string().optional().meta({ description: 'backend: HOST:PORT where it serves its statistics.' }),
 } as const;
 
@@ -165,6 +169,7 @@ export const REAL_SETTINGS = {
     mode: z.enum(['poll', 'interrupt', 'adaptive']).default('interrupt'),
     port: z.string().default('switch'),
     plugin: realSettings.plugin,
+    options: realSettings.options,
     flows: option.flowTable,
     cpus: cpuList.optional(),
     listen: realSettings.listen,

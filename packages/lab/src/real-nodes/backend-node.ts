@@ -71,7 +71,7 @@ export class BackendNode implements RunningNode {
   }
 
   #arguments(): string[] {
-    const { queues, mode, port, plugin, flows = [], cpus, listen } = this.#settings;
+    const { queues, mode, port, plugin, options = {}, flows = [], cpus, listen } = this.#settings;
     return [
       'vhost-user',
       'backend',
@@ -79,6 +79,7 @@ export class BackendNode implements RunningNode {
       '--no-supervise',
       ...this.#place.devices.flatMap(({ socket }) => ['--socket-path', socket]),
       ...(plugin === undefined ? ['--port', port] : ['--plugin', plugin]),
+      ...Object.entries(options).flatMap(([name, value]) => ['--option', `${name}=${value}`]),
       '--mode',
       mode,
       '--queues',

@@ -382,7 +382,10 @@ export class RealSupervisor implements LabSupervisor {
   async #closeOnce(phase: 'failed' | 'ended', error: Error | undefined): Promise<void> {
     this.#record.ending();
     this.#watch.stop();
-    this.#asking?.stop.abort(error ?? new Error('ended by vhostlab lab down'));
+    // whoever waits for a node to come up stops waiting
+    const reason = error ?? new DOMException('ended by vhostlab lab down', 'AbortError');
+    this.#asking?.stop.abort(reason);
+    this.#lost.abort(reason);
     const isLost = error !== undefined;
     if (isLost) await Promise.all([...this.#running.values()].map((node) => node.end(true)));
     else for (const { name } of this.#ordered()) await this.#node(name).end(false);
