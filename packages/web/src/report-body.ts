@@ -3,6 +3,7 @@ import { coresChart, latencyChart, throughputChart } from './figure-charts.ts';
 import { count, duration } from './format.ts';
 import { type Html, html } from './html.ts';
 import { measuredSection } from './measured-section.ts';
+import { migrationSection } from './migration-section.ts';
 import { StagePalette } from './palette.ts';
 import type { ReportData, ReportJourney, ReportRun } from './report-data.ts';
 import { resultsTable } from './results-table.ts';
@@ -47,6 +48,7 @@ ${chips(data.run, modelled)}
 </header>
 <main>
 ${sections}
+${migrationSection(data.results)}
 ${data.notes.length > 0 ? notes(data.notes) : undefined}
 ${data.measured === undefined ? undefined : measuredSection(data.measured)}
 ${runInformation(data.run, modelled)}

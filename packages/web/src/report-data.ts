@@ -16,6 +16,30 @@ export interface PerPacketFigures {
   dma_bytes: number;
 }
 
+/** How a guest got to another host; the keys are those of `vhostlab compare --json`. */
+export interface ReportMigration {
+  guest: string;
+  to: string;
+  state: string;
+  reason: string;
+  verification: string;
+  memory_pages: number;
+  copied_pages: number;
+  downtime_us: number;
+  frames: { lost: number; duplicated: number; reordered: number };
+  rounds: readonly {
+    kind: string;
+    pages: number;
+    from_vcpus: number;
+    from_backend: number;
+    from_us: number;
+    to_us: number;
+  }[];
+  phases: readonly { phase: string; from_us: number; to_us: number; exits: number; host_cores: number }[];
+  /** By spans from the start of traffic. */
+  timeline: { span_us: number; host_cores: readonly number[]; exits: readonly number[] };
+}
+
 /** One workload on one back end; the keys are those of `vhostlab compare --json`. */
 export interface ReportResult {
   workload: string;
@@ -32,6 +56,7 @@ export interface ReportResult {
   bottleneck: { core: string; stage: string };
   /** Options that this back end does not have, one sentence each. */
   not_applicable?: readonly string[];
+  migration?: ReportMigration | undefined;
 }
 
 /** Time of one stage, averaged over all packets. */

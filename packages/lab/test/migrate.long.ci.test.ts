@@ -62,7 +62,7 @@ describe('a guest that migrates under traffic', () => {
   });
 
   it('stops copying in rounds when what is left fits, or after so many', async () => {
-    const patient = await migrate('vhost-user', 'pvp', { maxDowntimePs: 100_000_000, maxRounds: 30 });
+    const patient = await migrate('vhost-user', 'pvp', { maxDowntimePs: 50_000_000, maxRounds: 30 });
     const hasty = await migrate('vhost-user', 'pvp', { maxDowntimePs: 1_000_000, maxRounds: 1 });
     expect(hasty.result.migration?.rounds.map(({ kind }) => kind)).toEqual(['all', 'stop']);
     expect(patient.result.migration?.rounds.length).toBeGreaterThan(3);
