@@ -24,7 +24,7 @@ it('the commands of docs/testbed.md do what the page says', async () => {
     }
     expect(scratch.leftovers()).toEqual([]);
   } finally {
-    for (const name of ['pvp', 'swap']) await run(scratch, 'lab', 'down', name);
+    for (const name of ['pvp', 'swap', 'migrate']) await run(scratch, 'lab', 'down', name);
     scratch.remove();
   }
 });
