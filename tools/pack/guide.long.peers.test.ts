@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cleanup, finalStatistics, PeerProcess, virtioUser } from '../peers/index.ts';
 import { pack } from './pack.ts';
 
 const guide = readFileSync(join(import.meta.dirname, '../../docs/plugins.md'), 'utf8');
@@ -21,6 +22,8 @@ describe('the guide for authors of plugins, outside the repository', () => {
 
   beforeAll(() => {
     expect(pack(tarballs).map((path) => existsSync(path))).toEqual([true, true]);
+    const [, lab] = /^```yaml\n(.*?)^```$/ms.exec(guide) as unknown as [string, string];
+    writeFileSync(join(work, 'mine.lab.yaml'), lab);
   }, 300_000);
 
   afterAll(() => {
@@ -46,7 +49,7 @@ describe('the guide for authors of plugins, outside the repository', () => {
   }
 
   it('has commands, the three kinds of plugins among them', () => {
-    expect(commands.length).toBeGreaterThanOrEqual(13);
+    expect(commands.length).toBeGreaterThanOrEqual(20);
     expect(commands.filter((line) => line.includes('plugin new'))).toHaveLength(3);
   });
 
@@ -58,21 +61,107 @@ describe('the guide for authors of plugins, outside the repository', () => {
     if (command.includes('plugin try') && !command.includes('--json'))
       expect(output).toMatch(/[1-9]\d* of \d+ frames/);
     if (command.includes('plugin list')) expect(output).toContain(join(work, 'my-device'));
+    if (command.includes(' compare ')) {
+      for (const row of ['vhost-user', 'my-switch', 'my-device']) {
+        expect(output).toMatch(new RegExp(`^${row} +\\d`, 'm'));
+      }
+    }
+    if (command.includes('lab up')) {
+      expect(output.match(/^pvp\/\S+ +complete +500 +500 +0/gm)).toHaveLength(4);
+    }
+    if (command.includes('plugin replay')) expect(output).toMatch(/[1-9]\d* answers: 0 differ/);
   });
 
-  it.each(['my-switch', 'my-device', 'my-python'])('%s carries traffic in a lab', (plugin) => {
-    const [, lab] = /^```yaml\n(.*?)^```$/ms.exec(guide) as unknown as [string, string];
-    const socket = join(work, 'host.sock');
-    writeFileSync(join(work, 'mine.lab.yaml'), lab.replace('/tmp/mine.sock', socket));
-    const vhostlab = 'node_modules/.bin/vhostlab';
+  const vhostlab = 'node_modules/.bin/vhostlab';
+
+  /** A lab of one run with one back end. */
+  function labFile(name: string, backend: string, placement: string): string {
+    const text = `schema: 1\nname: ${name}\nsystem: {workloads: [pvp], traffic: {packets: 500}}\nroles: {backends: [${backend}]}\nplacement: ${placement}\n`;
+    writeFileSync(join(work, `${name}.lab.yaml`), text);
+    return `${name}.lab.yaml`;
+  }
+
+  it.each(['my-switch', 'my-device', 'my-python'])(
+    '%s carries traffic in a lab, and ends with it',
+    (plugin) => {
+      const hashes = ['embedded', 'process'].map((placement) => {
+        const file = labFile(`${plugin}-${placement}`, `{plugin: ./${plugin}}`, placement);
+        const { status, output } = run(`${vhostlab} lab up ${file} --wait && ${vhostlab} lab down ${file}`);
+        expect(status, output).toBe(0);
+        expect(output).toMatch(new RegExp(`pvp/${plugin} +complete +500 +500 +0`));
+        return /event log ([0-9a-f]{64})/.exec(output)?.[1];
+      });
+      expect(hashes[0]).toBe(hashes[1]);
+      expect(spawnSync('pgrep', ['-f', join(work, plugin)], { encoding: 'utf8' }).stdout).toBe('');
+    },
+  );
+
+  it.each([
+    ['my-device', 'npm pack ./my-device'],
+    ['my-python', 'tar czf my-python-0.1.0.tgz my-python'],
+  ])('the tarball of %s carries traffic in a lab', (plugin, make) => {
+    const file = labFile(`${plugin}-tarball`, `{plugin: ${plugin}-0.1.0.tgz}`, 'process');
     const { status, output } = run(
-      `${vhostlab} serve backend --listen unix:${socket} --plugin ${plugin} & service=$!
+      `${make} && ${vhostlab} lab up ${file} --wait; status=$?; ${vhostlab} lab down ${file}; exit $status`,
+    );
+    expect(status, output).toBe(0);
+    expect(output).toMatch(new RegExp(`pvp/${plugin} +complete +500 +500 +0`));
+  });
+
+  it('a plugin at an endpoint carries traffic in a lab', () => {
+    const socket = join(work, 'host.sock');
+    const file = labFile('there', 'vhost-user', `{nodes: {backend0: {endpoint: "unix:${socket}"}}}`);
+    const { status, output } = run(
+      `${vhostlab} serve backend --listen unix:${socket} --plugin my-switch & service=$!
       while [ ! -S ${socket} ] && kill -0 $service; do sleep 0.1; done
-      ${vhostlab} lab up mine.lab.yaml --wait --foreground; status=$?
+      ${vhostlab} lab up ${file} --wait --foreground; status=$?
       kill $service; wait $service; exit $status`,
     );
     expect(status, output).toBe(0);
     expect(output).toMatch(/pvp\/vhost-user +complete +500 +500 +0/);
+  });
+
+  it('DPDK’s virtio-user sends through the device plugin', async () => {
+    const cleanup = new Cleanup();
+    try {
+      const socketPath = cleanup.path('s');
+      const flags = [
+        '--socket-path',
+        socketPath,
+        '--plugin',
+        join(work, 'my-device'),
+        '--mode',
+        'poll',
+        '--json',
+      ];
+      const backend = await cleanup.add(
+        PeerProcess.start({
+          name: 'packed back end',
+          program: process.execPath,
+          args: [
+            join(work, 'node_modules/@vhostlab/cli/bin/vhostlab.mjs'),
+            'vhost-user',
+            'backend',
+            ...flags,
+          ],
+        }),
+      );
+      await backend.waitForSocket(socketPath);
+      const front = await cleanup.add(virtioUser({ socketPath, mode: 'txonly', size: 300 }));
+      await front.process.waitUntil(async () => {
+        const counters = await front.xstats();
+        return (counters.tx_q0_good_packets as number) >= 1000;
+      }, '1000 frames have been sent');
+      await front.halt();
+      await front.stop();
+      backend.signal('SIGTERM');
+      await backend.exit;
+      const sent = finalStatistics(backend).find(({ queue }) => queue === 1);
+      expect(sent).toMatchObject({ violations: 0 });
+      expect(sent?.frames).toBeGreaterThanOrEqual(1000);
+    } finally {
+      await cleanup.stop();
+    }
   });
 
   it('leaves a report that names every check', () => {
