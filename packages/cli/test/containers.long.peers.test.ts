@@ -16,11 +16,11 @@ beforeEach(() => {
 });
 afterEach(() => scratch.remove());
 
-function labFile(packets: number): string {
+function labFile(packets: number, more = ''): string {
   const file = scratch.file('box.lab.yaml');
   writeFileSync(
     file,
-    `schema: 1\nname: box\nsystem: {workloads: [pvp], traffic: {packets: ${packets}}}\nroles: {backends: [vhost-user]}\nplacement: container\n`,
+    `schema: 1\nname: box\nsystem: {workloads: [pvp], traffic: {packets: ${packets}}}\nroles: {backends: [vhost-user]}\nplacement: container\n${more}`,
   );
   return file;
 }
@@ -33,6 +33,16 @@ async function embedded(file: string): Promise<{ hash: string; delivered: number
 
 async function inspect(): Promise<LabState> {
   return JSON.parse((await run(scratch, 'lab', 'inspect', 'box', '-f', 'json')).stdout) as LabState;
+}
+
+function networkOf(container: string): string {
+  const names = program('docker', [
+    'inspect',
+    '-f',
+    '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}',
+    container,
+  ]);
+  return names.split(' ').find((name) => name.endsWith('_links')) ?? '';
 }
 
 describe('placement container', () => {
@@ -71,6 +81,47 @@ describe('placement container', () => {
       .toBe('failed');
     expect((await inspect()).error).toMatch(/^service nic \(.*\) (has not answered|was lost)/);
     await expect.poll(() => leftOf('vhostlab-box'), { timeout: 60_000, interval: 500 }).toBe('');
+  });
+
+  it.each<[string, (container: string) => string[], RegExp]>([
+    [
+      'stopped',
+      (container) => ['pause', container],
+      /^service nic \(container .*\) has not answered for \d+ s/,
+    ],
+    [
+      'taken off the network',
+      (container) => ['network', 'disconnect', networkOf(container), container],
+      /^service nic \(container .*\) has not answered for \d+ s/,
+    ],
+  ])('ends with the name of a service that is %s in the middle of a run', async (_, fault, says) => {
+    const up = await run(scratch, 'lab', 'up', labFile(100_000, 'time: {stallTimeout: 5s}\n'));
+    expect([up.status, up.stderr]).toEqual([0, '']);
+    const container = (await inspect()).nodes.find(({ kind }) => kind === 'nic')?.container as string;
+    program('docker', fault(container));
+    await expect.poll(async () => (await inspect()).phase, { timeout: 60_000, interval: 500 }).toBe('failed');
+    expect((await inspect()).error).toMatch(says);
+    await expect.poll(() => leftOf('vhostlab-box'), { timeout: 60_000, interval: 500 }).toBe('');
+  });
+
+  it('leaves no container behind when the process of the lab is killed, nor when what cleans up is killed, too', async () => {
+    const file = labFile(100_000);
+    for (const isReaperKilled of [false, true]) {
+      expect((await run(scratch, 'lab', 'up', file)).status).toBe(0);
+      const { supervisor } = await inspect();
+      if (isReaperKilled) {
+        const reapers = program('pgrep', ['-P', String(supervisor), '-f', 'vhostlab-reaper']).split('\n');
+        for (const pid of reapers) process.kill(-Number(pid), 'SIGKILL');
+      }
+      process.kill(supervisor, 'SIGKILL');
+      if (isReaperKilled) {
+        expect(leftOf('vhostlab-box')).not.toBe('');
+        expect((await run(scratch, 'lab', 'down', 'box')).stdout).toBe(
+          'lab box is down already; removed the 4 containers that it left\n',
+        );
+        expect(leftOf('vhostlab-box')).toBe('');
+      } else await expect.poll(() => leftOf('vhostlab-box'), { timeout: 60_000, interval: 500 }).toBe('');
+    }
   });
 
   it('is exported as a compose file with the lab in a container of its own', async () => {

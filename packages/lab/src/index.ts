@@ -40,6 +40,7 @@ export { mermaidOf } from './operate/graph.ts';
 export { LABS_FOLDER, LabFolder, labNames } from './operate/lab-folder.ts';
 export { startOf, thisProcess } from './operate/lab-lock.ts';
 export type { LabSupervisor } from './operate/lab-supervisor.ts';
+export { removeLeftContainers } from './operate/left-containers.ts';
 export { type LinkRow, type LinkSetting, linkRows, settableLink } from './operate/link-rows.ts';
 export { describePlan, planReal, realAsks } from './operate/real/plan.ts';
 export { RealSupervisor, type RealSupervisorOptions } from './operate/real/real-supervisor.ts';

@@ -28,6 +28,12 @@ async function down(io: Io, name: string, flags: DownFlags): Promise<void> {
     // the process goes on for a moment after its answer
     while (lab.startOf(owner.pid) === owner.started) await new Promise((resolve) => setTimeout(resolve, 10));
     io.out(`${[...actions, `lab ${state.name} is down`].join('\n')}\n`);
-  } else io.out(`lab ${state.name} is down already\n`);
+  } else {
+    const isContained = state.nodes.some(({ container }) => container !== undefined);
+    const left = isContained ? await lab.removeLeftContainers(folder) : 0;
+    io.out(
+      `lab ${state.name} is down already${left === 0 ? '' : `; removed the ${left} containers that it left`}\n`,
+    );
+  }
   if (flags.cleanup === true) rmSync(folder.path, { recursive: true, force: true });
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type LogSection, mergeLog } from '@vhostlab/trace';
 import { UsageError } from '../scenario/options.ts';
+import { inside } from './inside.ts';
 import { makeFolders } from './make-folder.ts';
 
 /** Where runs go when no folder is named. */
@@ -36,8 +37,9 @@ export class RunFolder {
     }
   }
 
+  /** A file of the folder. Throws for a name that leads out of it. */
   file(name: string): string {
-    return join(this.path, name);
+    return inside(this.path, name);
   }
 
   /** Writes `run.json`; called at the start with state `incomplete` and again whenever more is known. */

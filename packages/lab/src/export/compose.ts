@@ -14,10 +14,15 @@ export interface ComposeOptions {
   name: string;
   /** A container for the lab itself, which runs it, and the profile `observability`. */
   withLab: boolean;
+  /** More labels of the containers. */
+  labels?: Readonly<Record<string, string>>;
 }
 
 /** What every container of a lab has: an ordinary user, and nothing that it may do but run. */
-export function hardened(name: string): Record<string, unknown> {
+export function hardened(
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Record<string, unknown> {
   const { uid, gid } = containerUser();
   return {
     user: `${uid}:${gid}`,
@@ -26,7 +31,7 @@ export function hardened(name: string): Record<string, unknown> {
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
     stop_grace_period: STOP_GRACE,
-    labels: { 'dev.vhostlab.lab': name },
+    labels: { 'dev.vhostlab.lab': name, ...labels },
   };
 }
 
@@ -36,7 +41,7 @@ export function hardened(name: string): Record<string, unknown> {
  * Services meet on the network `links`; the lab reaches them on `control`.
  */
 export function composeOf(roles: readonly Role[], options: ComposeOptions): string {
-  const common = hardened(options.name);
+  const common = hardened(options.name, options.labels);
   const services: Record<string, unknown> = {};
   const spans = options.withLab ? { environment: SPANS_ENVIRONMENT } : {};
   for (const role of roles) {

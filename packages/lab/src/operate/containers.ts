@@ -8,6 +8,7 @@ import { giveToContainers, SERVICE_PORT } from '../export/export-lab.ts';
 import { UsageError } from '../scenario/options.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import type { LabFolder } from './lab-folder.ts';
+import { ContainerReaper, FOLDER_LABEL, projectOf, removeLeftContainers } from './left-containers.ts';
 import { connectTo, type Placed, type Surroundings } from './placed.ts';
 
 const run = promisify(execFile);
@@ -31,18 +32,26 @@ async function command(file: string, args: readonly string[]): Promise<string> {
 
 /**
  * Makes the containers of a lab: a compose project of its own with the images of docker/build, reached at the addresses
- * that the project's network gives them. The project ends with its last service.
+ * that the project's network gives them. The project ends with its last service, or with this process.
  */
 export function containerPlacer(folder: LabFolder, secrets: string, version: string) {
   return async (roles: readonly Role[], around: Surroundings): Promise<Placed[]> => {
-    const project = `vhostlab-${folder.name}`;
+    const project = projectOf(folder);
     const path = folder.file('containers');
     rmSync(path, { recursive: true, force: true });
     mkdirSync(path, { mode: 0o700 });
     cpSync(secrets, join(path, 'secrets'), { recursive: true });
     giveToContainers(join(path, 'secrets'));
     const file = join(path, 'docker-compose.yml');
-    writeFileSync(file, composeOf(roles, { version, name: folder.name, withLab: false }));
+    writeFileSync(
+      file,
+      composeOf(roles, {
+        version,
+        name: folder.name,
+        withLab: false,
+        labels: { [FOLDER_LABEL]: folder.path },
+      }),
+    );
     const compose = (...args: string[]): Promise<string> =>
       command('docker-compose', ['--ansi', 'never', '-p', project, '-f', file, ...args]);
     await command('docker', [
@@ -58,6 +67,12 @@ export function containerPlacer(folder: LabFolder, secrets: string, version: str
       );
     });
     let left = roles.length;
+    await removeLeftContainers(folder);
+    const reaper = new ContainerReaper(folder);
+    const remove = async (): Promise<void> => {
+      await compose('down', '-v').catch(() => undefined);
+      await reaper.end();
+    };
     try {
       await compose('up', '-d');
       return await Promise.all(
@@ -92,13 +107,13 @@ export function containerPlacer(folder: LabFolder, secrets: string, version: str
               transport.close();
               await command('docker', ['stop', '-t', isLost ? '1' : '10', container]).catch(() => undefined);
               left--;
-              if (left === 0) await compose('down', '-v').catch(() => undefined);
+              if (left === 0) await remove();
             },
           };
         }),
       );
     } catch (error) {
-      await compose('down', '-v').catch(() => undefined);
+      await remove();
       throw error;
     }
   };

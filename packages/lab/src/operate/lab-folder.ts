@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { inside } from '../compare/inside.ts';
 import { makeFolders } from '../compare/make-folder.ts';
 import { RunFolder } from '../compare/run-folder.ts';
 import { UsageError } from '../scenario/options.ts';
@@ -40,8 +41,9 @@ export class LabFolder {
     this.path = resolve(labs, name);
   }
 
+  /** A file of the folder. Throws UsageError for names that lead out of it, whoever gave them. */
   file(...names: string[]): string {
-    return join(this.path, ...names);
+    return inside(this.path, ...names);
   }
 
   /** A folder for one more run: `runs/1`, `runs/2`, … */

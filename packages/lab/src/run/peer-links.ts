@@ -258,6 +258,11 @@ export class PeerLinks {
       .sort((x, y) => x.channel - y.channel);
   }
 
+  /** What broke one of the links; undefined while all are whole. */
+  get fault(): Error | undefined {
+    return this.#fault;
+  }
+
   fail(error: Error): void {
     if (this.#closed) return;
     this.#fault ??= error;

@@ -263,6 +263,8 @@ export class RuntimeServer {
       }
       const { window, untilPs, inbound } = command.value;
       try {
+        // a link that is not needed now may be needed next
+        if (links.fault !== undefined) throw links.fault;
         let blockedMs = 0;
         const beganMs = performance.now();
         for (const { channel, batches } of inbound) {
