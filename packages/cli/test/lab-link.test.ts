@@ -79,10 +79,10 @@ describe('lab link', () => {
       /no link "nic1:wire"; there are guest0:vq,/,
     );
     expect(await refused('nic0:wire', '--loss', '5', '--at', '5us')).toMatch(
-      /link\.loss: must be a share such as 0\.1%, not "5"/,
+      /^vhostlab: --loss: must be a share such as 0\.1%, not "5"/,
     );
     expect(await refused('nic0:wire', '--loss', '5%', '--at', '5')).toMatch(
-      /at: must be a time such as 10us, not "5"/,
+      /^vhostlab: --at: must be a time such as 10us, not "5"/,
     );
     expect(await rig.inspect()).toEqual(before);
   });

@@ -57,7 +57,9 @@ async function set(io: Io, name: string, link: string, flags: SetFlags): Promise
     throw new OperatorError(`nothing is set; use ${lab.LINK_SETTINGS.map((key) => `--${key}`).join(', ')}`);
   }
   const event = { ...(flags.at === undefined ? {} : { at: flags.at }), link: { endpoints, ...settings } };
-  const actions = await lab.addEvent(state, event, flags.dryRun === true);
+  const actions = await lab.addEvent(state, event, flags.dryRun === true).catch((error: Error) => {
+    throw error instanceof lab.UsageError ? new OperatorError(withFlag(error.message)) : error;
+  });
   if (flags.json !== true) io.out(`${actions.join('\n')}\n`);
   const after =
     flags.wait === true && flags.dryRun !== true
@@ -67,4 +69,9 @@ async function set(io: Io, name: string, link: string, flags: SetFlags): Promise
     const runs = after === undefined ? {} : { runs: after.runs, event_log_sha256: after.event_log_sha256 };
     io.out(`${JSON.stringify({ lab: state.name, event, actions, ...runs }, null, 2)}\n`);
   } else if (after !== undefined) io.out(renderLab(after));
+}
+
+/** A message that begins with a key of the event, with the flag that it came from. */
+function withFlag(message: string): string {
+  return message.replace(/^(?:link\.)?(at|delay|jitter|loss|corrupt|rate): /, '--$1: ');
 }

@@ -142,11 +142,13 @@ export class FrameRing {
 /** Copies between two arenas: words when both ends are 8-aligned, else bytes. */
 export function copyBetween(to: Arena, at: number, from: Arena, offset: number, length: number): void {
   if (((at | offset) & 7) === 0) {
-    const [a, b] = [to.b64, from.b64];
+    const a = to.b64;
+    const b = from.b64;
     let d = at >>> 3;
     let s = offset >>> 3;
     for (let words = length >>> 3; words > 0; words--) a[d++] = b[s++];
   }
-  const [a, b] = [to.u8, from.u8];
+  const a = to.u8;
+  const b = from.u8;
   for (let i = ((at | offset) & 7) === 0 ? length & ~7 : 0; i < length; i++) a[at + i] = b[offset + i];
 }
