@@ -85,7 +85,9 @@ function initOptions(config: VcpuConfig, layout: GuestLayout) {
   const { scenario } = config;
   const interrupts = scenario.guest === 'interrupt';
   return {
-    wants: driverWants(scenario),
+    // net_failover takes a device for its standby one by that feature
+    wants:
+      config.failover?.isStandby === true ? driverWants(scenario).with('STANDBY') : driverWants(scenario),
     configVector: 0,
     setupQueue: (queue: number, maxSize: number, features: FeatureSet): QueueSetup | undefined => {
       const isPacked = features.has('RING_PACKED');

@@ -6,6 +6,7 @@ import type {
   PairLayout,
   ScenarioConfig,
 } from '@vhostlab/workload';
+import type { VmmFailover } from './failover/failover-config.ts';
 import type { VmmMigration } from './migrate/migration-config.ts';
 
 /** How the notification of a queue leaves the guest: ioeventfd after an exit, a mapped page, or as vDPA has it. */
@@ -37,6 +38,8 @@ export interface VcpuConfig {
     /** vdpa: the route to the VMM's shadow virtqueues. */
     shadow?: number;
   };
+  /** A device of a guest with net_failover: the memory end of its queue pair, and whether it is the standby one. */
+  failover?: { end: string; isStandby: boolean };
   faults: PacketFault[];
   /** Sources of kind pcap. */
   capture?: string;
@@ -73,4 +76,8 @@ export interface VmmConfig {
   instances: VmmInstance[];
   swaps: VmmSwap[];
   migration?: VmmMigration;
+  /** The emulated primary device of a guest with net_failover. */
+  failover?: VmmFailover;
+  /** The standby device of such a guest: it offers VIRTIO_NET_F_STANDBY. */
+  isStandby?: true;
 }

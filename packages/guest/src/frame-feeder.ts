@@ -44,7 +44,7 @@ export class FrameFeeder {
     checksums: 0,
     checksumBytes: 0,
   };
-  readonly #port: GuestPort;
+  #port: GuestPort;
   readonly #context: CoreContext;
   readonly #source: FrameSource;
   readonly #startPs: Ps;
@@ -85,6 +85,11 @@ export class FrameFeeder {
     this.#has = this.#source.next();
   }
 
+  /** Frames go out on another device from now on. */
+  set port(port: GuestPort) {
+    this.#port = port;
+  }
+
   /** Moment from which the next frame may depart. */
   get nextPs(): Ps {
     if (this.#port.again !== undefined) return 0;
@@ -106,7 +111,7 @@ export class FrameFeeder {
     work.checksumBytes = 0;
     if (this.#port.again !== undefined) {
       work.frames = this.#port.resubmit();
-      return work.frames;
+      if (work.frames > 0 || this.#port.again !== undefined) return work.frames;
     }
     this.#port.tx.begin();
     if (this.#learning.length > 0 && now >= this.#learnPs) {

@@ -32,6 +32,8 @@ export interface SinkResult {
  */
 export class FrameSink {
   readonly #port: GuestPort;
+  /** Where the frames of the present burst are. */
+  #from: GuestPort;
   readonly #context: CoreContext;
   readonly #hasher = new FrameHasher();
   readonly #latency: Histogram = build({
@@ -55,12 +57,13 @@ export class FrameSink {
 
   constructor(port: GuestPort) {
     this.#port = port;
+    this.#from = port;
     this.#context = port.context;
     this.#segmenter = new Segmenter(port.context.arena.u8);
     this.#delivered = port.context.counter('frames.delivered');
     this.#deliveredBytes = port.context.counter('bytes.delivered');
     port.context.onCollect('sink', () => this.#result());
-    if (port.config.routes === undefined) return;
+    if (port.config.routes === undefined && port.config.failover === undefined) return;
     const order = new ArrivalOrder(orderedStreams(port.config.scenario));
     this.#order = order;
     port.context.onCollect('order', () => order.report());
@@ -69,11 +72,12 @@ export class FrameSink {
     port.context.onCollect('gaps', () => gaps.report());
   }
 
-  /** Takes the frames of the current burst, which arrive now; their buffers stay the caller's. */
-  take(rx: RxPath): void {
+  /** Takes the frames of the current burst of `port`, which arrive now; their buffers stay the caller's. */
+  take(rx: RxPath, port: GuestPort): void {
+    this.#from = port;
     const now = this.#context.now();
     const { u8 } = this.#context.arena;
-    const { base, pool } = this.#port;
+    const { base, pool } = port;
     let counted = 0;
     for (let i = 0; i < rx.count; i++) {
       if (rx.packet[i] === LEARNING_PACKET) continue;
@@ -121,7 +125,7 @@ export class FrameSink {
 
   /** Copies a frame out of its buffers. */
   #gather(buffer: number, to: number, length: number): void {
-    const { base, pool } = this.#port;
+    const { base, pool } = this.#from;
     const { u8 } = this.#context.arena;
     let done = 0;
     for (let i = buffer; i >= 0 && done < length; i = pool.next[i]) {

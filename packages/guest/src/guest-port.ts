@@ -1,5 +1,13 @@
-import { type ControlEnd, type CoreContext, IDLE, type MemoryEnd, type TaskResult } from '@vhostlab/engine';
-import { FeatureSet } from '@vhostlab/virtio-net';
+import {
+  BARRIER,
+  type ControlEnd,
+  type CoreContext,
+  IDLE,
+  type MemoryEnd,
+  type Ps,
+  type TaskResult,
+} from '@vhostlab/engine';
+import { FeatureSet, GSO_NONE, NO_OFFLOAD, readHeader } from '@vhostlab/virtio-net';
 import { type DriverQueue, PackedDriver, ringLayout, SplitDriver } from '@vhostlab/virtqueue';
 import { ROUTE_OPENED, ROUTE_TO, TABLE_ENTRIES } from '@vhostlab/workload';
 import type { VcpuConfig } from './core-config.ts';
@@ -12,7 +20,7 @@ import { ROUTE_PAUSE, ROUTE_RESUME, ROUTE_WATCH, ROUTE_WRITTEN } from './migrate
 import { PageWatch } from './migrate/page-watch.ts';
 import { PairContext } from './pair-context.ts';
 import { deviceOffset } from './ring-place.ts';
-import { BURST_LIMIT, RxPath } from './rx-path.ts';
+import { BURST_LIMIT, HEADER_BYTES, RxPath } from './rx-path.ts';
 import { TxPath } from './tx-path.ts';
 
 /** What a vCPU needs to know of the negotiation to run its queue pair: plain data. */
@@ -23,6 +31,18 @@ export interface PairStart {
   rxSize: number;
   txSize: number;
 }
+
+/** A queue pair that sends what it has and then no more. */
+interface Leaving {
+  limitPs: Ps;
+  /** Undefined when it was called. */
+  done: (() => void) | undefined;
+  /** What had been received was taken. */
+  isSwept: boolean;
+}
+
+/** How often a queue pair looks whether what was sent has left. */
+const LEAVE_LOOK_PS = 1_000_000;
 
 /** A vCPU's queue pair with everything around it. */
 export class GuestPort extends PairContext {
@@ -42,6 +62,11 @@ export class GuestPort extends PairContext {
   #isRestarted = false;
   /** The VMM has stopped this vCPU. */
   isPaused = false;
+  /** Frames are sent on this device; of several, one is that. */
+  isActive = true;
+  /** Called when the receive queue was filled after the queues were set up. */
+  onOpened: () => void = () => undefined;
+  #leaving: Leaving | undefined;
   readonly #watch: PageWatch | undefined;
 
   constructor(context: CoreContext, config: VcpuConfig, start: PairStart) {
@@ -120,7 +145,9 @@ export class GuestPort extends PairContext {
     this.opened = true;
     this.rx.refill();
     this.rx.publish();
-    if (this.#isRestarted) this.context.control('route').send(ROUTE_OPENED, new Uint8Array(0));
+    this.onOpened();
+    if (this.#isRestarted && this.config.routes !== undefined)
+      this.context.control('route').send(ROUTE_OPENED, new Uint8Array(0));
   }
 
   /** The second half of what was published in the run before: kicks that the device wants. */
@@ -142,7 +169,7 @@ export class GuestPort extends PairContext {
 
   /** True from `halt` to `restart`: the task calls `settle` and nothing else. */
   get isHalting(): boolean {
-    return this.#onHalted !== undefined || this.#isHalted;
+    return this.#onHalted !== undefined || this.#isHalted || this.#leaving !== undefined;
   }
 
   /**
@@ -150,6 +177,7 @@ export class GuestPort extends PairContext {
    * a burst of the receive queue.
    */
   settle(deliver: () => void): TaskResult {
+    if (this.#leaving !== undefined) return this.#leave(this.#leaving, deliver);
     const done = this.#onHalted;
     if (done === undefined) return IDLE;
     this.#onHalted = undefined;
@@ -166,6 +194,64 @@ export class GuestPort extends PairContext {
     this.tx.queue.reset();
     done();
     return IDLE;
+  }
+
+  /** The device will be unplugged: `done` is called when what was sent on it has left, at the latest at `limitPs`. */
+  leave(limitPs: Ps, done: () => void): void {
+    this.#leaving = { limitPs, done, isSwept: false };
+  }
+
+  #leave(leaving: Leaving, deliver: () => void): TaskResult {
+    const { limitPs, done } = leaving;
+    this.checkKicks();
+    while (this.tx.reclaim(BURST_LIMIT) > 0);
+    // what is forwarded must leave as well: that is done once, or it would never end
+    if (!leaving.isSwept || this.config.role === 'sink') {
+      leaving.isSwept = true;
+      while (this.rx.pop(BURST_LIMIT) > 0) deliver();
+      if (this.tx.publish()) return BARRIER;
+    }
+    if (done === undefined) return IDLE;
+    const now = this.context.now();
+    if (this.tx.queue.inFlight > 0 && now < limitPs) {
+      this.context.wakeAt(now + LEAVE_LOOK_PS);
+      return IDLE;
+    }
+    leaving.done = undefined;
+    done();
+    return IDLE;
+  }
+
+  /** The device is gone: what its queues still had is lost and counted, and they are empty. */
+  forget(): void {
+    while (this.tx.reclaim(BURST_LIMIT) > 0);
+    let lost = 0;
+    for (const frame of this.tx.takeBack()) {
+      lost += this.#wireFramesOf(frame);
+      this.pool.free(frame.buffer);
+    }
+    while (this.rx.pop(BURST_LIMIT) > 0) {
+      for (let i = 0; i < this.rx.count; i++) {
+        if (this.rx.packet[i] >= 0) lost++;
+        this.pool.free(this.rx.buffer[i]);
+      }
+    }
+    for (const { token } of this.rx.queue.outstanding()) this.pool.free(token);
+    this.context.counter('drop.hot-unplug').value += lost;
+    this.rx.queue.reset();
+    this.tx.queue.reset();
+    this.#leaving = undefined;
+    this.#isHalted = true;
+  }
+
+  /** Frames on the wire that a frame stands for; none when it is no frame of the traffic. */
+  #wireFramesOf({ buffer, length, packet }: UnsentFrame): number {
+    if (packet < 0) return 0;
+    const header = this.base + this.pool.gpa[buffer] - HEADER_BYTES;
+    const fields = { ...NO_OFFLOAD };
+    readHeader(this.context.arena.u8, header, fields);
+    const { gsoType, gsoSize, hdrLen } = fields;
+    return gsoType === GSO_NONE ? 1 : Math.max(1, Math.ceil((length - hdrLen) / gsoSize));
   }
 
   /** The device was set up again: empty queues, and what was sent and not used before is to be sent again. */
@@ -196,7 +282,8 @@ export class GuestPort extends PairContext {
 }
 
 /** Where a vCPU's queue pair is: at one device, or at one of several. */
-function memoryOf(context: CoreContext, { routes, arrival, pair, window }: VcpuConfig): MemoryEnd {
+function memoryOf(context: CoreContext, { routes, failover, arrival, pair, window }: VcpuConfig): MemoryEnd {
+  if (failover !== undefined) return context.memory(failover.end);
   if (routes === undefined) return context.memory('vq');
   const ends = routeEnds(routes).map((end) => context.memory(end));
   return new RoutedMemory(context, ends, pairMemory(pair, context.window(window)), arrival?.shadow);

@@ -30,11 +30,12 @@ export class InterruptSource implements Task {
   readonly #stageAlloc: number;
   #state = SENDING;
 
-  constructor(port: GuestPort) {
+  /** `feeder`: that of several devices, one of which it sends on. */
+  constructor(port: GuestPort, feeder = new FrameFeeder(port)) {
     const { context } = port;
     this.#port = port;
     this.#context = context;
-    this.#feeder = new FrameFeeder(port);
+    this.#feeder = feeder;
     this.#interrupts = new Interrupts(port);
     this.#charges = new FeederCharges(context);
     this.#batch = Math.min(BURST_LIMIT, context.constant('guest.txBatch'));
@@ -59,6 +60,11 @@ export class InterruptSource implements Task {
     const interrupted = (this.#interrupts.take() & (1 << VECTOR_TX)) !== 0;
     port.checkKicks();
     if (tx.broken) return IDLE;
+    if (!port.isActive) {
+      tx.reclaim(BURST_LIMIT);
+      this.#state = SENDING;
+      return IDLE;
+    }
     if (this.#state === FULL && !interrupted) return IDLE;
     const reclaimed = tx.reclaim(BURST_LIMIT);
     if (this.#state !== SENDING && reclaimed > 0) {

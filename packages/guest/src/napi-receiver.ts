@@ -38,13 +38,14 @@ export class NapiReceiver implements Task {
   /** The interrupt that started the current polling has not been recorded for its frames. */
   #injected = false;
 
-  constructor(port: GuestPort, role: 'sink' | 'forward' | 'respond') {
+  /** `sink`: that of several devices. */
+  constructor(port: GuestPort, role: 'sink' | 'forward' | 'respond', sink?: FrameSink) {
     const { context } = port;
     this.name = `guest.${role}`;
     this.#port = port;
     this.#context = context;
     this.#interrupts = new Interrupts(port);
-    if (role === 'sink') this.#sink = new FrameSink(port);
+    if (role === 'sink') this.#sink = sink ?? new FrameSink(port);
     else this.#forwarder = new FrameForwarder(port, role === 'respond');
     this.#responds = role === 'respond';
     this.#budget = Math.min(BURST_LIMIT, context.constant('napi.budget'));
@@ -124,7 +125,7 @@ export class NapiReceiver implements Task {
       this.#forward(this.#forwarder);
       return;
     }
-    this.#sink?.take(rx);
+    this.#sink?.take(rx, port);
     for (let i = 0; i < rx.count; i++) port.pool.free(rx.buffer[i]);
   }
 

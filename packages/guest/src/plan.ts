@@ -11,8 +11,10 @@ import {
   guestWindowBytes,
   roleOf,
   type ScenarioConfig,
+  usesFailover,
 } from '@vhostlab/workload';
 import type { DoorbellKind, VcpuConfig, VmmConfig, VmmInstance } from './core-config.ts';
+import { planFailover } from './failover/plan.ts';
 import { planMigration, vcpuArrival, vmmMigration } from './migrate/plan.ts';
 
 const SERVICE = 'guest';
@@ -22,6 +24,10 @@ export function planGuest(config: ScenarioConfig): ComponentPlan {
   const plan: ComponentPlan = { cores: [], windows: [], ends: [] };
   const instances = backendInstances(config);
   for (let g = 0; g < config.guests; g++) {
+    if (usesFailover(config)) {
+      planFailover(plan, config, instances, g);
+      continue;
+    }
     const layout = guestLayout(config, g);
     const bytes = guestWindowBytes(layout);
     plan.windows.push({ id: `guest${g}`, owner: SERVICE, bytes });

@@ -17,10 +17,11 @@ export class PollSource implements Task {
   readonly #charges: FeederCharges;
   readonly #stageAlloc: number;
 
-  constructor(port: GuestPort) {
+  /** `feeder`: that of several devices, one of which it sends on. */
+  constructor(port: GuestPort, feeder = new FrameFeeder(port)) {
     this.#port = port;
     this.#context = port.context;
-    this.#feeder = new FrameFeeder(port);
+    this.#feeder = feeder;
     this.#charges = new FeederCharges(port.context);
     this.#burst = Math.min(BURST_LIMIT, port.context.constant('guest.burst'));
     this.#opAlloc = port.context.op('guest.mbuf_alloc');
@@ -39,6 +40,7 @@ export class PollSource implements Task {
     }
     port.checkKicks();
     const reclaimed = port.tx.reclaim(BURST_LIMIT);
+    if (!port.isActive) return reclaimed > 0 ? DONE : IDLE;
     const frames = this.#feeder.fill(this.#burst, context.now());
     if (frames > 0) {
       context.meter.charge(this.#opAlloc, frames, 0);
@@ -70,12 +72,13 @@ export class PollReceiver implements Task {
   readonly #stagePoll: number;
   readonly #stageDeliver: number;
 
-  constructor(port: GuestPort, role: 'sink' | 'forward' | 'respond') {
+  /** `sink`: that of several devices. */
+  constructor(port: GuestPort, role: 'sink' | 'forward' | 'respond', sink?: FrameSink) {
     const { context } = port;
     this.name = `guest.${role}`;
     this.#port = port;
     this.#context = context;
-    if (role === 'sink') this.#sink = new FrameSink(port);
+    if (role === 'sink') this.#sink = sink ?? new FrameSink(port);
     else this.#forwarder = new FrameForwarder(port, role === 'respond');
     this.#burst = Math.min(BURST_LIMIT, context.constant('guest.burst'));
     this.#opEmpty = context.op('guest.poll_empty');
@@ -131,7 +134,7 @@ export class PollReceiver implements Task {
       tx.publish();
     } else {
       this.#record(this.#stageDeliver);
-      this.#sink?.take(rx);
+      this.#sink?.take(rx, port);
       for (let i = 0; i < rx.count; i++) port.pool.free(rx.buffer[i]);
     }
   }

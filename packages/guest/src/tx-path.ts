@@ -42,7 +42,7 @@ export class TxPath {
     if (faults.length > 0) {
       this.#faults = new PacketFaults(pair.context, pair.pool, layout.faultBuffers, faults, pair.base);
     }
-    if (pair.config.routes !== undefined) {
+    if (pair.config.routes !== undefined || pair.config.failover !== undefined) {
       this.#lengths = new Uint32Array(pair.pool.gpa.length);
       this.#born = new Float64Array(pair.pool.gpa.length);
     }

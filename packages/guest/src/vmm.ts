@@ -20,6 +20,7 @@ import {
 import { CONTROL_SIZE, DueEvents, ROUTE_OPENED } from '@vhostlab/workload';
 import { ControlDevice } from './control-device.ts';
 import type { VmmConfig, VmmSwap } from './core-config.ts';
+import { FailoverSwapper, type PluggableDevice } from './failover/failover-swap.ts';
 import { vmmOffers } from './features.ts';
 import { type SwappedDevice, Swapper } from './instances/swap.ts';
 import { Migrator } from './migrate/migrator.ts';
@@ -35,7 +36,12 @@ export const vmmModule: CoreModule = {
   create(context: CoreContext, config: VmmConfig): void {
     const vmm = new Vmm(context, config);
     context.memory('pci').onRegister(vmm);
-    context.spawn('vmm.open', vmm.open());
+    // a primary device that is not plugged yet is not there
+    if (config.failover?.primary !== 'passed') context.spawn('vmm.open', vmm.open());
+    if (config.failover !== undefined) {
+      const failover = new FailoverSwapper(context, config, config.failover, vmm);
+      inTurn(context, config.failover.swaps, (event) => failover.swap(event));
+    }
     if (config.swaps.length > 0) serveSwaps(context, config, vmm);
     if (config.migration !== undefined) {
       const routes = Array.from({ length: config.queues }, (_, q) => context.control(`route${q}`));
@@ -53,7 +59,12 @@ function serveSwaps(context: CoreContext, config: VmmConfig, vmm: Vmm): void {
     });
   });
   const swapper = new Swapper(context, config, vmm.setups, vmm, routes);
-  const due = new DueEvents<'swap'>(context, 'swap', config.swaps);
+  inTurn(context, config.swaps, (event) => swapper.swap(event));
+}
+
+/** Carries out events at their moments, or when the one before is done. */
+function inTurn(context: CoreContext, events: readonly VmmSwap[], swap: (event: VmmSwap) => Procedure): void {
+  const due = new DueEvents<'swap'>(context, 'swap', events);
   let busy = false;
   context.addTask({
     name: 'vmm.swap',
@@ -68,7 +79,7 @@ function serveSwaps(context: CoreContext, config: VmmConfig, vmm: Vmm): void {
       context.spawn(
         'vmm.swapping',
         (function* () {
-          yield* swapper.swap(event);
+          yield* swap(event);
           busy = false;
         })(),
       );
@@ -77,7 +88,7 @@ function serveSwaps(context: CoreContext, config: VmmConfig, vmm: Vmm): void {
   });
 }
 
-class Vmm implements RegisterTarget, SwappedDevice {
+class Vmm implements RegisterTarget, SwappedDevice, PluggableDevice {
   readonly setups: readonly VhostSetup[];
   /** Queue pairs that the driver has set up again. */
   readonly opened = new Set<number>();
@@ -116,6 +127,21 @@ class Vmm implements RegisterTarget, SwappedDevice {
     else this.#create(this.#offersOf(offers));
   }
 
+  *plug(): Procedure<boolean> {
+    const offers = yield* this.setups[0].open();
+    if (offers === undefined) return false;
+    this.#create(this.#offersOf(offers));
+    return true;
+  }
+
+  *unplug(): Procedure<void> {
+    yield* this.setups[0].detach(2 * this.#config.queues);
+    yield* this.setups[0].release();
+    this.#started = false;
+    this.#device = undefined;
+    this.#control = undefined;
+  }
+
   demandReset(offers: FeatureSet): void {
     this.#nextOffers = this.#offersOf(offers);
     this.#failed = false;
@@ -135,8 +161,10 @@ class Vmm implements RegisterTarget, SwappedDevice {
 
   /** Guest memory is not behind an IOMMU of the guest: a device that may change its back end does without it. */
   #offersOf(backend: FeatureSet): FeatureSet {
-    const offers = vmmOffers(backend, this.#config.queues);
-    return this.#config.swaps.length > 0 ? offers.without('ACCESS_PLATFORM') : offers;
+    const { queues, swaps, failover, isStandby } = this.#config;
+    const offers = vmmOffers(backend, queues);
+    if (isStandby === true) return offers.without('ACCESS_PLATFORM').with('STANDBY');
+    return swaps.length > 0 || failover !== undefined ? offers.without('ACCESS_PLATFORM') : offers;
   }
 
   #create(offers: FeatureSet): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planOf } from './support/planned.ts';
 import { splitHash } from './support/split.ts';
-import { expectUnharmed, PAIRS, swapRun, swapScenario } from './support/swaps.ts';
+import { expectUnharmed, OFFLOADS, PAIRS, swapRun, swapScenario } from './support/swaps.ts';
 
 const GROUPS = [['guest'], ['backend'], ['switch'], ['nic', 'station']];
 
@@ -54,6 +54,28 @@ describe('a guest goes to another back end and back under traffic', () => {
           ['backend', 'switch', 'station'],
         ];
         expect(splitHash('run', plan, pairs, pace)).toBe(hash);
+      }
+    }
+  });
+});
+
+describe('a guest goes to or from vfio', () => {
+  it.each(['vhost-net', 'vhost-user', 'vdpa'] as const)('and %s: every frame is accounted for', (other) => {
+    for (const workload of ['tx', 'rx', 'pvp', 'stream'] as const) {
+      for (const guest of ['poll', 'interrupt'] as const) {
+        for (const [from, to] of [
+          ['vfio', other],
+          [other, 'vfio'],
+        ] as const) {
+          const more =
+            workload === 'stream' ? { rate: '20kpps', offloads: OFFLOADS, packets: 60 } : { queues: 2 };
+          const config = swapScenario(from, [to, from], { workload, guest, ...more });
+          const run = swapRun(config);
+          const lost = Object.values(run.drops).reduce((sum, count) => sum + count, 0);
+          expect(run.delivered + lost).toBe(run.offered);
+          expect(run.changes.map(({ path }) => path)).toEqual(['failover', 'failover']);
+          expect(splitHash('run', planOf(config), GROUPS)).toBe(run.hash);
+        }
       }
     }
   });

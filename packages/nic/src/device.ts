@@ -283,7 +283,7 @@ function createFunction(
     interrupt: (index) => front?.interrupt(index),
     onBroken: () => front?.onBroken(),
   });
-  const mapper = new DmaMapper(context, fn.domain);
+  const mapper = new DmaMapper(context, fn.domain, suffix);
   const shadowEnds = own.shadow
     ? Array.from({ length: own.pairs }, (_, pair) => context.memory(shadowChannel(guest, pair)))
     : [];

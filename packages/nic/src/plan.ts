@@ -10,6 +10,7 @@ import {
   PAGE_SIZES,
   type ScenarioConfig,
   shadowChannel,
+  usesFailover,
 } from '@vhostlab/workload';
 import { type DeviceConfig, deviceModule, type FunctionConfig, type HostQueueConfig } from './device.ts';
 import { linkRoom } from './link/link-room.ts';
@@ -161,6 +162,7 @@ function stationConfig(config: ScenarioConfig): StationConfig {
     ...(changesBackend(config) && config.traffic.kind !== 'tcp-stream'
       ? { streams: orderedStreams(config) }
       : {}),
+    ...(usesFailover(config) ? { isLossy: true } : {}),
     ...linkEvents(config),
   };
 }

@@ -1,5 +1,6 @@
 import { migrationOf } from './events/migrate-event.ts';
 import { sendsFrames } from './guest-roles.ts';
+import { usesFailover } from './instances.ts';
 import { longestFrameBytes } from './longest-frame.ts';
 import { PAGE_SIZES, type ScenarioConfig } from './scenario.ts';
 
@@ -135,7 +136,9 @@ export function guestLayout(config: ScenarioConfig, g: number): GuestLayout {
  * Offsets in the guest's window are its addresses.
  */
 export function guestMemoryRegions(config: ScenarioConfig, g: number): GuestRegion[] {
-  return guestLayout(config, g).regions;
+  const { bytes, regions } = guestLayout(config, g);
+  // the devices of net_failover have rings and buffers of their own
+  return usesFailover(config) ? [{ gpa: 0, bytes: 3 * bytes }] : regions;
 }
 
 /**

@@ -21,6 +21,12 @@ export {
   type ScenarioEvent,
 } from './events/scenario-event.ts';
 export type { SwapEvent } from './events/swap-event.ts';
+export {
+  FAILOVER_DEVICES,
+  type FailoverDeviceName,
+  type FailoverLayout,
+  failoverLayout,
+} from './failover-memory.ts';
 export { destinationHostOf, destinationPortOf, MAX_FLOWS, sourceHostOf, sourcePortOf } from './flows.ts';
 export { combineFrameHashes, FrameHasher, hashSource } from './frame-hasher.ts';
 export { MAX_FRAME_SIZE_BYTES, MIN_FRAME_SIZE_BYTES, parseFrameSizes } from './frame-sizes.ts';
@@ -48,7 +54,13 @@ export {
   STEER_HOLD,
   STEER_TO,
 } from './instance-methods.ts';
-export { type BackendInstance, backendInstances, changesBackend, deviceWindow } from './instances.ts';
+export {
+  type BackendInstance,
+  backendInstances,
+  changesBackend,
+  deviceWindow,
+  usesFailover,
+} from './instances.ts';
 export { LEARNING_GAP_PS, LEARNING_PACKET, learningFrames, MAX_LEARNING_FRAMES } from './learning-frames.ts';
 export {
   FCS_BYTES,

@@ -13,6 +13,8 @@ export interface BackendInstance {
   backend: BackendName;
   /** It is on the host that the guest migrates to, and serves the guest's memory there. */
   isArrival?: true;
+  /** It serves the standby device of a guest that goes to or from vfio. */
+  isStandby?: true;
   /** The scenario as this instance sees it. */
   config: ScenarioConfig;
 }
@@ -38,6 +40,12 @@ export function backendInstances(config: ScenarioConfig): BackendInstance[] {
     };
     list.push({ index: list.length, suffix: '', backend: event.to, config: own });
   }
+  if (usesFailover(config)) {
+    const { plugin: _, ...rest } = config;
+    const offloads = { csum: false, tso: false, mrg: true };
+    const own: ScenarioConfig = { ...rest, backend: 'vhost-net', execution: 'rtc', offloads };
+    list.push({ index: list.length, suffix: '', backend: 'vhost-net', isStandby: true, config: own });
+  }
   if (list.length === 1) return list;
   return list.map((instance) => ({ ...instance, suffix: `@${instance.index}` }));
 }
@@ -45,6 +53,12 @@ export function backendInstances(config: ScenarioConfig): BackendInstance[] {
 /** True when a guest's back end changes during the run: its memory is then copied to each instance apart. */
 export function changesBackend(config: Pick<ScenarioConfig, 'events'>): boolean {
   return config.events?.some(({ kind }) => kind === 'swap' || kind === 'migrate') ?? false;
+}
+
+/** True when a guest goes to or from vfio, where nothing can be carried: it has a standby device then. */
+export function usesFailover(config: Pick<ScenarioConfig, 'backend' | 'events'>): boolean {
+  const swaps = (config.events ?? []).filter((event) => event.kind === 'swap');
+  return swaps.length > 0 && (config.backend === 'vfio' || swaps.some(({ to }) => to === 'vfio'));
 }
 
 /** Window of what the devices of an instance see of guest `g`'s memory. */

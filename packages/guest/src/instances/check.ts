@@ -31,10 +31,12 @@ export function checkSwaps(config: ScenarioConfig): ConfigFault[] {
   if (events.some(({ kind }) => kind === 'migrate')) {
     refuse(first, 'A guest is swapped or migrated in one run, not both; remove one of the events.');
   }
-  if (backend === 'vfio' || swaps.some(({ event }) => event.kind === 'swap' && event.to === 'vfio')) {
+  const emulated = new Set<BackendName>([backend]);
+  for (const { event } of swaps) if (event.kind === 'swap') emulated.add(event.to);
+  if (emulated.delete('vfio') && emulated.size > 1) {
     refuse(
       first,
-      'A guest cannot be moved to or from vfio yet; move it among vhost-net, vhost-user and vdpa.',
+      'A guest that goes to or from vfio goes between it and one other back end in a run; name one.',
     );
   }
   let present: BackendName = backend;

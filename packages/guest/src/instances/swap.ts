@@ -12,8 +12,8 @@ export interface SwapReport {
   guest: number;
   from: string;
   to: string;
-  /** carried: the driver saw nothing. reset: it was told DEVICE_NEEDS_RESET. refused: the device stayed. */
-  path: 'carried' | 'reset' | 'refused';
+  /** carried: the driver saw nothing. reset: it was told DEVICE_NEEDS_RESET. failover: over a standby device. refused: it stayed. */
+  path: 'carried' | 'reset' | 'failover' | 'refused';
   reason: string;
   /** Acknowledged features that the new back end does not offer. */
   missing: string[];
@@ -32,6 +32,33 @@ export interface SwapReport {
   drained: { rx: number; tx: number };
   /** The back end did not become quiet in time; what it still had is among its drops. */
   gaveUp: boolean;
+}
+
+/** The report of a change that has not got anywhere. */
+export function emptySwapReport(
+  number: number,
+  guest: number,
+  from: string,
+  to: string,
+  commandPs: Ps,
+): SwapReport {
+  return {
+    number,
+    guest,
+    from,
+    to,
+    path: 'refused',
+    reason: '',
+    missing: [],
+    commandPs,
+    heldPs: 0,
+    drainedPs: 0,
+    stoppedPs: 0,
+    startedPs: 0,
+    releasedPs: 0,
+    drained: { rx: 0, tx: 0 },
+    gaveUp: false,
+  };
 }
 
 /** The device as a change of its back end sees it. */
@@ -86,23 +113,9 @@ export class Swapper {
   *swap(event: VmmSwap): Procedure {
     const { instances, guest } = this.#config;
     const device = this.#device;
-    const report: SwapReport = {
-      number: event.number,
-      guest,
-      from: instances[device.present].backend,
-      to: instances[event.instance].backend,
-      path: 'refused',
-      reason: '',
-      missing: [],
-      commandPs: this.#context.now(),
-      heldPs: 0,
-      drainedPs: 0,
-      stoppedPs: 0,
-      startedPs: 0,
-      releasedPs: 0,
-      drained: { rx: 0, tx: 0 },
-      gaveUp: false,
-    };
+    const { backend: from } = instances[device.present];
+    const { backend: to } = instances[event.instance];
+    const report = emptySwapReport(event.number, guest, from, to, this.#context.now());
     this.reports.push(report);
     if (!device.isRunning) {
       this.#refuse(report, 'the driver of the guest has not set the device up');

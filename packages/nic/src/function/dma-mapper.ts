@@ -26,10 +26,13 @@ interface HostRegion {
 export class DmaMapper {
   readonly #context: CoreContext;
   readonly #domain: DmaDomain;
+  readonly #suffix: string;
   #regions: HostRegion[] = [];
 
-  constructor(context: CoreContext, domain: DmaDomain) {
+  /** `suffix`: of the windows that the function sees, in a scenario with several back ends. */
+  constructor(context: CoreContext, domain: DmaDomain, suffix = '') {
     this.#context = context;
+    this.#suffix = suffix;
     this.#domain = domain;
   }
 
@@ -111,7 +114,8 @@ export class DmaMapper {
 
   #windowOffset(window: string, offset: bigint): number | undefined {
     try {
-      return this.#context.window(window) + toNumber(offset);
+      const own = window.endsWith(this.#suffix) ? window : window + this.#suffix;
+      return this.#context.window(own) + toNumber(offset);
     } catch {
       return undefined;
     }

@@ -74,11 +74,20 @@ export class EnqueueQueue implements RingOwner {
 
   /** The ring that it fills; undefined: forgets everything that was taken. */
   attach(ring: DeviceRing | undefined): void {
+    if (ring === undefined) this.#countLost();
     this.#ring = ring;
     this.#window.clear();
     this.#filled = 0;
     this.#used = 0;
     this.#groupEntries = 0;
+  }
+
+  /** Frames whose used entries were never published are lost with the ring. */
+  #countLost(): void {
+    for (; this.#used !== this.#filled; this.#used++) {
+      const i = this.#used & this.#mask;
+      if (this.#last[i] === 1 && this.#packet[i] >= 0) this.#nic.drop('device-reset');
+    }
   }
 
   room(): number {

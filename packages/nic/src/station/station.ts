@@ -33,6 +33,8 @@ export interface StationConfig {
   transacts: boolean;
   /** Generator queues, for the hashes of what arrives. */
   queues: number;
+  /** The guest's devices are unplugged in the run, which loses frames. */
+  isLossy?: boolean;
   /** Streams of the traffic that keep their order; absent: nobody looks. */
   streams?: number;
   rateGbps: number;
@@ -174,10 +176,10 @@ export const stationModule: CoreModule = {
 /** A request waits this long for its answer on a link that may lose it, and as long again as the link may hold both. */
 const PATIENCE_PS: Ps = 100_000_000_000;
 
-/** How long a request waits for its answer; for ever on a link that loses nothing. */
-function patiencePs({ link = [] }: StationConfig): Ps {
-  if (link.length === 0) return Number.POSITIVE_INFINITY;
-  const held = Math.max(...link.map(({ delayPs = 0, jitterPs = 0 }) => delayPs + jitterPs));
+/** How long a request waits for its answer; for ever where nothing is lost. */
+function patiencePs({ link = [], isLossy }: StationConfig): Ps {
+  if (link.length === 0 && isLossy !== true) return Number.POSITIVE_INFINITY;
+  const held = Math.max(0, ...link.map(({ delayPs = 0, jitterPs = 0 }) => delayPs + jitterPs));
   return PATIENCE_PS + 2 * held;
 }
 
