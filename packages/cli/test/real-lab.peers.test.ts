@@ -1,13 +1,12 @@
-import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LabState } from '@vhostlab/lab';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ensureHugePages } from '../../../tools/peers/index.ts';
 import { lives, type Running, run, Scratch, start } from './command.ts';
+import { inspect, PATIENCE, processesOf, socketsBelow } from './real-lab-rig.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const GOOD = '5 packets transmitted, 5 packets received, 0% packet loss';
-const PATIENCE = { timeout: 60_000, interval: 100 };
 
 let scratch: Scratch;
 beforeEach(() => {
@@ -15,36 +14,9 @@ beforeEach(() => {
   symlinkSync(join(root, 'examples'), scratch.file('examples'));
 });
 afterEach(async () => {
-  for (const name of ['ping-ovs', 'ping-vhostlab', 'dpdk']) await run(scratch, 'lab', 'down', name);
+  for (const name of ['ping-ovs', 'ping-vhostlab']) await run(scratch, 'lab', 'down', name);
   scratch.remove();
 });
-
-async function inspect(name: string): Promise<LabState> {
-  return JSON.parse((await run(scratch, 'lab', 'inspect', name, '-f', 'json')).stdout) as LabState;
-}
-
-/** Processes that were started in the lab's folder of temporary files, and those that are shown. */
-function processesOf(state: LabState): number[] {
-  const folder = state.control.slice('unix:'.length).replace(/\/control\.sock$/, '');
-  const ours = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(folder);
-      } catch {
-        return false;
-      }
-    });
-  return [...new Set([...ours.map(Number), ...state.nodes.map(({ pid }) => pid as number)])];
-}
-
-/** Sockets below a folder, with their modes. */
-function socketsBelow(folder: string): [string, number][] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((name) => [name, statSync(join(folder, name))] as const)
-    .filter(([, stat]) => stat.isSocket())
-    .map(([name, stat]) => [name, stat.mode & 0o777]);
-}
 
 it('Linux guests ping through a real Open vSwitch; a guest that dies ends the lab by name', async () => {
   expect(ensureHugePages(160 * 1024 * 1024)).toBe(true);
@@ -52,8 +24,11 @@ it('Linux guests ping through a real Open vSwitch; a guest that dies ends the la
   const text = readFileSync(join(root, 'examples/ping-ovs.lab.yaml'), 'utf8');
   writeFileSync(scratch.file('ovs.lab.yaml'), text.replace('10.0.0.2]', '10.0.0.2, sleep 600]'));
   const up = start(scratch, 'lab', 'up', 'ovs.lab.yaml', '--wait');
-  await vi.waitFor(async () => expect((await inspect('ping-ovs')).runs[0]?.state).toBe('complete'), PATIENCE);
-  const state = await inspect('ping-ovs');
+  await vi.waitFor(
+    async () => expect((await inspect(scratch, 'ping-ovs')).runs[0]?.state).toBe('complete'),
+    PATIENCE,
+  );
+  const state = await inspect(scratch, 'ping-ovs');
   expect(state).toMatchObject({ clock: 'real', phase: 'running', ready: true });
   expect(state.runs[0]).toMatchObject({ result: GOOD, packets: 5, delivered: 5 });
   expect(state.nodes.map(({ name, state: how, neighbours }) => [name, how, neighbours])).toEqual([
@@ -96,7 +71,11 @@ it('Linux guests ping through a real Open vSwitch; a guest that dies ends the la
   expect(await up.exited).toBe(3);
   expect(up.stderr()).toMatch(/node vm1 \(process \d+\) was ended by SIGKILL; the lab is incomplete/);
   await vi.waitFor(() => expect(processes.filter(lives)).toEqual([]), PATIENCE);
-  expect((await inspect('ping-ovs')).nodes.map(({ state: how }) => how)).toEqual(['ended', 'lost', 'ended']);
+  expect((await inspect(scratch, 'ping-ovs')).nodes.map(({ state: how }) => how)).toEqual([
+    'ended',
+    'lost',
+    'ended',
+  ]);
   expect(scratch.leftovers()).toEqual([]);
 }, 180_000);
 
@@ -111,7 +90,7 @@ it('Linux guests ping through our own switch, as docs/testbed.md has it; down le
     if (line.includes(' swap ')) {
       pings = start(scratch, ...'lab exec ping-vhostlab vm0 -- ping -c 40 -i 0.2 10.0.0.2'.split(' '));
     }
-    if (line.includes(' down ')) processes = processesOf(await inspect('ping-vhostlab'));
+    if (line.includes(' down ')) processes = processesOf(await inspect(scratch, 'ping-vhostlab'));
     const { status, stdout, stderr } = await run(scratch, ...line.split(' ').slice(1));
     expect([line, status, stderr]).toEqual([line, 0, expect.not.stringContaining('vhostlab: ')]);
     said.set(
@@ -134,47 +113,3 @@ it('Linux guests ping through our own switch, as docs/testbed.md has it; down le
   expect(processes.filter(lives)).toEqual([]);
   expect(scratch.leftovers()).toEqual([]);
 }, 180_000);
-
-it('DPDK sends to DPDK through our switch; a change starts anew what it touches; nothing is left of a killed supervisor', async () => {
-  const lab = `schema: 1
-name: dpdk
-system:
-  nodes:
-    asks: {kind: testpmd, forward: flowgen, frames: 500, mac: "52:54:00:00:00:01", memoryMiB: 64}
-    answers: {kind: testpmd, forward: macswap, mac: "52:54:00:00:00:02", memoryMiB: 64}
-    sw: {kind: backend, mode: interrupt, flows: ["in_port=port0,actions=output:port1", "in_port=port1,actions=output:port0"]}
-  links:
-    - [asks:vhost0, sw:port0]
-    - [answers:vhost0, sw:port1]
-time: {clock: real}
-`;
-  const file = scratch.file('dpdk.lab.yaml');
-  writeFileSync(file, lab);
-  const up = await run(scratch, 'lab', 'up', file, '--wait');
-  expect([up.status, up.stdout]).toEqual([0, expect.stringContaining('asks: 500 frames received  complete')]);
-  const before = await inspect('dpdk');
-  expect(before.runs[0].delivered).toBeGreaterThanOrEqual(500);
-  // a program that is started otherwise takes those with it that are joined to it
-  writeFileSync(file, lab.replace('frames: 500', 'frames: 900'));
-  const planned = await run(scratch, 'lab', 'up', file, '--dry-run');
-  expect(planned.stdout).toBe(
-    'stop asks (testpmd)\nstop answers (testpmd)\nstop sw (backend)\nstart sw (backend)\nstart asks (testpmd)\nstart answers (testpmd)\nrun asks: 900 frames received\n',
-  );
-  const again = await run(scratch, 'lab', 'up', file, '--wait');
-  expect([again.status, again.stdout]).toEqual([
-    0,
-    expect.stringContaining('asks: 900 frames received  complete'),
-  ]);
-  const state = await inspect('dpdk');
-  expect(before.nodes.map(({ pid }) => pid as number).filter(lives)).toEqual([]);
-
-  const processes = processesOf(state);
-  expect(processes.filter(lives).length).toBeGreaterThanOrEqual(4);
-  process.kill(state.supervisor, 'SIGKILL');
-  await vi.waitFor(() => expect(processes.filter(lives)).toEqual([]), PATIENCE);
-  expect(scratch.leftovers()).toEqual([]);
-  expect(await inspect('dpdk')).toMatchObject({
-    phase: 'failed',
-    error: expect.stringContaining('was killed'),
-  });
-}, 120_000);

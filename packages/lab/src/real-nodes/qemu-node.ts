@@ -31,7 +31,8 @@ export class QemuNode implements RunningNode {
   main: NodeProcess | undefined;
   negotiated: bigint | undefined;
   readonly environment: Readonly<Record<string, string>>;
-  readonly console: string;
+  /** Undefined: a guest of its own takes no commands. */
+  readonly console?: string;
   readonly asks: readonly string[];
   readonly #settings: QemuSettings;
   readonly #place: NodePlace;
@@ -46,7 +47,8 @@ export class QemuNode implements RunningNode {
     this.#place = place;
     this.#qmpPath = join(place.folder, 'qmp.sock');
     this.#serialPath = join(place.folder, 'serial.sock');
-    this.console = join(place.folder, 'exec.sock');
+    const isOwn = settings.kernel !== undefined || settings.disk !== undefined;
+    if (!isOwn) this.console = join(place.folder, 'exec.sock');
     this.environment = { VHOSTLAB_QMP: this.#qmpPath };
     this.asks = settings.run;
   }
@@ -100,7 +102,8 @@ export class QemuNode implements RunningNode {
     this.#qmp = await within(Qmp.connect(this.#qmpPath), stop);
     const { status } = (await within(this.#qmp.execute('query-status'), stop)) as { status: string };
     if (status !== 'running') throw main.fault(`is ${status}, not running`);
-    if (this.#isOwn) {
+    const { console } = this;
+    if (console === undefined) {
       const { marker } = this.#settings;
       if (marker === undefined) return 'monitor answers';
       const there = () => main.output().includes(marker);
@@ -114,8 +117,8 @@ export class QemuNode implements RunningNode {
     const files = this.#place.devices.map((_, index) => `/sys/bus/virtio/devices/virtio${index}/features`);
     const lines = (await within(guest.must(`cat ${files.join(' ')}`), stop)).trim().split('\n');
     this.negotiated = lines.reduce((all, line) => all | parseFeatures(line), 0n);
-    this.#server = await serveConsole(this.console, () => this.#guest);
-    chmodSync(this.console, 0o600);
+    this.#server = await serveConsole(console, () => this.#guest);
+    chmodSync(console, 0o600);
     return 'monitor answers, the guest takes commands';
   }
 
@@ -136,10 +139,6 @@ export class QemuNode implements RunningNode {
     this.#guest?.close();
     this.#qmp?.close();
     await this.main?.end(isLost);
-  }
-
-  get #isOwn(): boolean {
-    return this.#settings.kernel !== undefined || this.#settings.disk !== undefined;
   }
 
   #arguments(): string[] {
