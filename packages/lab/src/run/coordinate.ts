@@ -53,10 +53,12 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** The last moment that virtual time has. */
 const END_PS = Number.MAX_SAFE_INTEGER;
 /**
- * Every so many rounds all processes answer, those with nothing to do too: a process that is stopped holds virtual time
- * whatever its part. In the rounds between, a process that has nothing to do is not asked.
+ * Every so many rounds, and after so long, all processes answer, those with nothing to do too: a process that is stopped
+ * holds virtual time whatever its part, and slow rounds tell of their progress. In the rounds between, a process that has
+ * nothing to do is not asked.
  */
 const EVERYBODY_ROUNDS = 16;
+const EVERYBODY_MS = 250;
 
 /**
  * Drives the processes of a prepared run until nothing is left to do. In every round each process that has something to
@@ -121,6 +123,7 @@ export async function coordinate(
       settle(i, report);
     });
     const meter = new RunMeter(plan, bounds, processOf);
+    let everybodyAtMs = performance.now();
     for (let round = 1; ; round++) {
       const next = members.map((member) => Math.min(member.nextPs, arrivals.get(member) ?? NEVER));
       const earliest = Math.min(...next);
@@ -129,7 +132,8 @@ export async function coordinate(
         return meter;
       }
       meter.begin(earliest);
-      const isEverybody = round % EVERYBODY_ROUNDS === 0;
+      const nowMs = performance.now();
+      const isEverybody = round % EVERYBODY_ROUNDS === 0 || nowMs - everybodyAtMs >= EVERYBODY_MS;
       const until = members.map((_, i) => Math.min(bounds.bound(i, next), END_PS));
       const asked = [...members.keys()].filter((i) => isEverybody || next[i] < until[i]);
       const before = asked.map((i) => ({ took: members[i].news.size > 0, sent: members[i].sent }));
@@ -152,6 +156,7 @@ export async function coordinate(
       });
       meter.end();
       if (asked.length < members.length) continue;
+      everybodyAtMs = nowMs;
       onProgress?.({
         delivered: members.reduce((sum, { progress }) => sum + progress.delivered, 0),
         reachedPs: Math.max(...members.map(({ progress }) => progress.reachedPs)),
