@@ -1,5 +1,6 @@
 import {
   type Client,
+  ContractError,
   createClient,
   type hello,
   lifecycleClient,
@@ -9,6 +10,7 @@ import {
 import type { Placement, Topology } from '../lab-file/topology.ts';
 import type { Lab } from '../run/run-scenario.ts';
 import { processName } from '../run/station.ts';
+import { UsageError } from '../scenario/options.ts';
 import { isRole, PARTS, type Part } from '../services/parts.ts';
 import type { Action } from './actions.ts';
 import { cutLinks } from './cut-links.ts';
@@ -130,11 +132,23 @@ export class LabServices {
   /** Greets a part in the name of the lab. Throws ContractError when it does not answer or speaks another protocol. */
   async greet(part: Part, lab: Lab, greeting: ReturnType<typeof hello>): Promise<void> {
     const options = { timeoutMs: GREETING_TIMEOUT_MS };
-    if (isRole(part)) await lab.services[part].handshake(greeting, options);
-    else {
+    if (isRole(part)) {
+      await lab.services[part].handshake(greeting, options).catch((error: unknown) => {
+        throw this.#otherThan(part, error);
+      });
+    } else {
       const own = lab.processes.find(({ services }) => services.includes(part));
       await own?.runtime.handshake({ hello: greeting }, options);
     }
+  }
+
+  /** The fault of an address at which another service listens than the one that is wanted. */
+  #otherThan(part: Part, error: unknown): unknown {
+    const address = this.find(part)?.address;
+    if (!(error instanceof ContractError) || error.code !== 'UNIMPLEMENTED') return error;
+    return new UsageError(
+      `no service ${part} listens at ${address}, but something else; start one there with vhostlab serve ${part} --listen ${address}, or change its address in the lab file`,
+    );
   }
 
   /** Ends what this lab has started. `failed`: at once. */
