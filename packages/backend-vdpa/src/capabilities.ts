@@ -1,7 +1,13 @@
 import type { PluginCapability, PluginDefinition } from '@vhostlab/backend-sdk';
 
 /** Features that a shadow virtqueue does not have: a guest that is to migrate must do without. */
-const WITHOUT_SHADOW = ['VIRTIO_F_IN_ORDER', 'VIRTIO_F_RING_PACKED', 'VIRTIO_F_INDIRECT_DESC'];
+const WITHOUT_SHADOW = [
+  'VIRTIO_F_IN_ORDER',
+  'VIRTIO_F_RING_PACKED',
+  'VIRTIO_F_INDIRECT_DESC',
+  'VIRTIO_F_RING_RESET',
+  'VIRTIO_F_NOTIFICATION_DATA',
+];
 
 /** Capabilities of the peer that need one of these. */
 const NEEDS = new Map([

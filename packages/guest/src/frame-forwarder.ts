@@ -52,6 +52,7 @@ export class FrameForwarder {
       }
       if (this.#reflects) reflect(u8, frameAt, rx.length[i]);
       if (tx.add(buffer, rx.length[i], rx.packet[i], rx.bornPs[i])) continue;
+      this.#port.wrote(frameAt - HEADER_BYTES, HEADER_BYTES + rx.length[i]);
       if (tx.broken) this.#broken.value++;
       else this.#full.value++;
       pool.free(buffer);

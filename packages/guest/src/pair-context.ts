@@ -2,6 +2,7 @@ import type { CoreContext, MemoryEnd } from '@vhostlab/engine';
 import { FeatureSet, type HeaderRules, receiveRules, transmitRules } from '@vhostlab/virtio-net';
 import { BufferPool } from './buffer-pool.ts';
 import type { VcpuConfig } from './core-config.ts';
+import { PageWatch } from './migrate/page-watch.ts';
 import { TlbMeter } from './tlb-meter.ts';
 
 /** What both directions of a vCPU's queue pair share. */
@@ -26,6 +27,12 @@ export class PairContext {
     this.pool = new BufferPool(config.pair);
     this.tlb = new TlbMeter(context, config.scenario.pages);
     this.negotiated(features);
+  }
+
+  /** Bytes at arena offset `at` were written that nobody is told of: they are dirty for a migration all the same. */
+  wrote(at: number, length: number): void {
+    const { publisher } = this.vq;
+    if (publisher instanceof PageWatch) publisher.wrote(at, length);
   }
 
   /** Takes over what a negotiation brought. */

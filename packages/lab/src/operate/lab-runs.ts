@@ -1,6 +1,7 @@
 import type { CostProfile } from '@vhostlab/cost-profile';
 import { type CompareEnvironment, compare } from '../compare/compare.ts';
 import { lateEventNotes } from '../compare/event-outcomes.ts';
+import { migrationNotes } from '../compare/migration-notes.ts';
 import { swapNotes } from '../compare/swap-outcome.ts';
 import type { Lab } from '../run/run-scenario.ts';
 import { packetsOf } from '../scenario/build.ts';
@@ -88,6 +89,9 @@ export async function runAll(
       );
       for (const note of lateEventNotes(result.events))
         events.add('run', state.runs[current].name, 'late', note);
+      for (const note of migrationNotes(result.migration)) {
+        events.add('run', state.runs[current].name, 'migrate', note);
+      }
       for (const note of swapNotes(result.swaps)) events.add('run', state.runs[current].name, 'swap', note);
       watchdog.running(false);
     },
