@@ -16,6 +16,7 @@ import { LabRecord } from '../lab-record.ts';
 import { type LabSupervisor, otherClock } from '../lab-supervisor.ts';
 import type { LabState, NodeState, WantedLab } from '../state.ts';
 import { devicesOf, LinkSockets } from './devices.ts';
+import { NodeStates } from './node-states.ts';
 import { describePlan, planReal, type RealPlan, realAsks, startOrder } from './plan.ts';
 import { type Ask, runAsks } from './real-runs.ts';
 import { StoppedWatch } from './stopped.ts';
@@ -41,6 +42,7 @@ export class RealSupervisor implements LabSupervisor {
   readonly #sockets: LinkSockets;
   readonly #reaper: Reaper;
   readonly #record: LabRecord;
+  readonly #states: NodeStates;
   readonly #running = new Map<string, RunningNode>();
   readonly #lost = new AbortController();
   #present: RealLab = NOTHING;
@@ -75,6 +77,7 @@ export class RealSupervisor implements LabSupervisor {
       runs: [],
     };
     this.#record = new LabRecord(options.folder, state, (error) => this.#lose(error));
+    this.#states = new NodeStates(this.#record, this.#running, this.#sockets);
     this.#watch = new StoppedWatch(
       () =>
         [...this.#running].flatMap(([name, { main }]) =>
@@ -195,7 +198,7 @@ export class RealSupervisor implements LabSupervisor {
     const starting = new Set(plan.start.map(({ name }) => name));
     for (const link of real.links) if (starting.has(link.front.node)) this.#sockets.forget(link);
     for (const node of plan.start) this.#make(node, real);
-    this.#describe(real);
+    this.#states.describe(real);
     for (const step of startOrder(plan.start, real)) {
       await this.#all(step, async ({ name }) => {
         await this.#node(name).start(stop);
@@ -240,23 +243,16 @@ export class RealSupervisor implements LabSupervisor {
     for (const [link, path] of own) renameSync(path, this.#sockets.pathOf(link));
     await this.#ready(to, lab, stop);
     const interruptedMs = Math.round(performance.now() - startedMs);
-    this.#describe(lab);
-    for (const { front } of links) this.#meet(front.node, lab);
+    this.#states.describe(lab);
+    for (const { front } of links) this.#states.meet(front.node, lab);
     this.#record.save();
     return interruptedMs;
   }
 
   async #ready(name: string, real: RealLab, stop: AbortSignal): Promise<void> {
     const how = await this.#node(name).ready(stop);
-    this.#meet(name, real);
+    this.#states.meet(name, real);
     this.#mark(name, 'ready', how);
-  }
-
-  /** Writes down whom a node has met. */
-  #meet(name: string, real: RealLab): void {
-    const state = this.#stateOf(name);
-    const devices = devicesOf(name, real, (link) => this.#sockets.pathOf(link));
-    if (state !== undefined) state.neighbours = devices.map(({ peer }) => peer);
   }
 
   /** Does a step for all nodes at once. When one fails the others are stopped; resolves or throws when none goes on. */
@@ -288,9 +284,6 @@ export class RealSupervisor implements LabSupervisor {
   }
 
   #onProcess(name: string, program: NodeProcess): void {
-    const state = this.#stateOf(name);
-    const running = this.#node(name);
-    if (state !== undefined && running.main === program) state.pid = program.pid;
     void program.ended.then(() => {
       if (program.isEnding) return;
       this.#mark(name, 'lost', program.howEnded);
@@ -298,30 +291,7 @@ export class RealSupervisor implements LabSupervisor {
         new NodeFault(`node ${program.fault(`${program.howEnded}; the lab is incomplete`).message}`),
       );
     });
-    this.#record.save();
-  }
-
-  #describe(real: RealLab): void {
-    const before = new Map(this.state.nodes.map((node) => [node.name, node]));
-    this.state.nodes = real.nodes.map(({ name, kind }): NodeState => {
-      const old = before.get(name);
-      const running = this.#running.get(name);
-      if (old?.state === 'ready' && running?.main !== undefined && running.main.pid === old.pid) return old;
-      const { console, environment } = running ?? {};
-      return {
-        name,
-        kind,
-        service: kind,
-        placement: 'process',
-        address: this.#sockets.folderOf(name),
-        state: running === undefined ? 'spare' : 'starting',
-        neighbours: [],
-        ...(console === undefined ? {} : { console }),
-        ...(environment === undefined ? {} : { environment }),
-      };
-    });
-    this.state.links = real.links.map(({ ends }) => ends);
-    this.#record.save();
+    this.#states.started(name);
   }
 
   /** Asks for the runs of the lab, in the background. */
@@ -353,13 +323,7 @@ export class RealSupervisor implements LabSupervisor {
   }
 
   #mark(name: string, to: NodeState['state'], detail?: string): void {
-    const state = this.#stateOf(name);
-    if (state === undefined || this.#closing !== undefined) return;
-    state.state = to;
-    const pid = this.#running.get(name)?.main?.pid;
-    if (pid !== undefined) state.pid = pid;
-    this.events.add('node', name, to, detail);
-    this.#record.save();
+    if (this.#closing === undefined) this.#states.mark(name, to, detail);
   }
 
   #lose(error: Error): void {
@@ -397,10 +361,6 @@ export class RealSupervisor implements LabSupervisor {
 
   #node(name: string): RunningNode {
     return this.#running.get(name) as RunningNode;
-  }
-
-  #stateOf(name: string): NodeState | undefined {
-    return this.state.nodes.find((node) => node.name === name);
   }
 }
 
