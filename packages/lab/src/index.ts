@@ -18,6 +18,7 @@ export { composeVhostUserOf } from './export/compose-vhost-user.ts';
 export { exportedRoles, giveToContainers, writeExportedLab } from './export/export-lab.ts';
 export { kubernetesOf } from './export/kubernetes.ts';
 export type { HugePages } from './export/pod.ts';
+export { containedLab } from './export/real-backends.ts';
 export {
   checkSweep,
   composeSweepOf,
@@ -29,6 +30,7 @@ export { type LabFileEvent, labEventSchema, scenarioEvents } from './lab-file/ev
 export { LINK_SETTINGS, linkSettingsShape } from './lab-file/link-settings.ts';
 export { publishedSchemas } from './lab-file/published.ts';
 export { type GivenVariables, type LabDescription, loadLabFile, readLabFile } from './lab-file/read.ts';
+export type { RealLab } from './lab-file/real-lab.ts';
 export type { LabNode, Placement, Topology } from './lab-file/topology.ts';
 export { builtInCompareLab, type CompareLab } from './lab-file/write.ts';
 export { describeActions, planActions, runKeyOf, scenariosOf } from './operate/actions.ts';

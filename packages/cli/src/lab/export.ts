@@ -4,6 +4,7 @@ import type { HugePages, SweepPoint, WantedLab } from '@vhostlab/lab';
 import { Argument, type Command } from 'commander';
 import { OperatorError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { exportReal } from '../lab-export-real.ts';
 import { addVarOption, type LabFlags, readWanted } from '../lab-options.ts';
 import { VERSION } from '../version.ts';
 
@@ -46,10 +47,15 @@ export function register(group: Command, io: Io): void {
     );
   addVarOption(command).action(async (what: 'compose' | 'kubernetes', file: string, flags: ExportFlags) => {
     const wanted = await readWanted(file, flags);
-    if (wanted.description.real !== undefined) {
-      throw new OperatorError(
-        `${file} is a lab of real programs (time: {clock: real}), which share memory on one machine; only labs of the virtual clock are exported`,
-      );
+    const { real, name } = wanted.description;
+    if (real !== undefined) {
+      if (what === 'kubernetes' || flags.sweep !== undefined || flags.hugepages !== undefined) {
+        throw new OperatorError(
+          `${file} is a lab of real programs (time: {clock: real}), which share memory on one machine; of these, export compose alone makes containers, of our back ends`,
+        );
+      }
+      await exportReal(io, name, real, flags.out);
+      return;
     }
     const points = await pointsOf(file, flags, wanted);
     if (what === 'compose') await exportCompose(io, wanted, flags, points);
