@@ -1,7 +1,17 @@
+import type { BackendName } from '@vhostlab/workload';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planOf } from './support/planned.ts';
 import { splitHash } from './support/split.ts';
-import { expectUnharmed, OFFLOADS, PAIRS, swapRun, swapScenario } from './support/swaps.ts';
+import {
+  expectUnharmed,
+  MOVABLE,
+  NO_OFFLOADS,
+  OFFLOADS,
+  PAIRS,
+  swapRun,
+  swapScenario,
+} from './support/swaps.ts';
 
 const GROUPS = [['guest'], ['backend'], ['switch'], ['nic', 'station']];
 
@@ -79,4 +89,45 @@ describe('a guest goes to or from vfio', () => {
       }
     }
   });
+});
+
+/** Any walk of one to four steps among the back ends. */
+const walks = fc
+  .tuple(fc.constantFrom(...MOVABLE), fc.array(fc.nat({ max: 1 }), { minLength: 1, maxLength: 4 }))
+  .map(([from, steps]) => {
+    const to: BackendName[] = [];
+    let present: (typeof MOVABLE)[number] = from;
+    for (const step of steps) {
+      present = MOVABLE.filter((name) => name !== present)[step];
+      to.push(present);
+    }
+    return { from, to };
+  });
+
+const settings = fc.record({
+  workload: fc.constantFrom('tx' as const, 'rx' as const, 'pvp' as const),
+  guest: fc.constantFrom('poll' as const, 'interrupt' as const),
+  ring: fc.constantFrom('split' as const, 'packed' as const),
+  queues: fc.constantFrom(1, 2, 3),
+  execution: fc.constantFrom('rtc' as const, 'pipeline' as const),
+  offloads: fc.constantFrom(OFFLOADS, NO_OFFLOADS),
+  toOffloads: fc.constantFrom(OFFLOADS, NO_OFFLOADS),
+  rate: fc.constantFrom('100kpps', '300kpps', '350kpps'),
+  everyPs: fc.integer({ min: 100_000_000, max: 1_000_000_000 }),
+});
+
+it('whatever the moments, rings and offloads: nothing is lost, twice or out of order', () => {
+  fc.assert(
+    fc.property(walks, settings, ({ from, to }, more) => {
+      const ring = from === 'vhost-net' ? 'split' : more.ring;
+      const run = swapRun(swapScenario(from, to, { ...more, ring, packets: 600 }));
+      expect([run.delivered, run.drops, run.order]).toEqual([
+        run.offered,
+        {},
+        { duplicated: 0, reordered: 0 },
+      ]);
+      expect(run.changes.every(({ drain_complete }) => drain_complete)).toBe(true);
+    }),
+    { numRuns: 30 },
+  );
 });

@@ -119,9 +119,10 @@ export function swapRun(config: ScenarioConfig, skips?: readonly ('drain' | 'bas
   };
 }
 
-const MOVABLE = ['vhost-net', 'vhost-user', 'vdpa'] as const;
+/** Back ends among which a device is carried. */
+export const MOVABLE = ['vhost-net', 'vhost-user', 'vdpa'] as const;
 
-/** Back ends among which a device is carried, in every order. */
+/** They in every order. */
 export const PAIRS = MOVABLE.flatMap((from) =>
   MOVABLE.filter((to) => to !== from).map((to) => ({ from, to })),
 );
