@@ -23,7 +23,7 @@ async function migrate(...args: string[]): Promise<{ status: number; stdout: str
 }
 
 /** A lab file with a second host. */
-function file(backend: string, packets = 1200): string {
+function file(backend: string, packets = 300): string {
   const path = scratch.file(`${backend}.lab.yaml`);
   writeFileSync(
     path,

@@ -1,6 +1,7 @@
 import type { BackendName, WorkloadName } from '@vhostlab/workload';
 import { describe, expect, it } from 'vitest';
 import { migrate } from './support/migrate.ts';
+import { openProcesses } from './support/run.ts';
 
 const CASES: [BackendName, WorkloadName][] = (['vhost-net', 'vhost-user', 'vdpa'] as const).flatMap(
   (backend) =>
@@ -11,7 +12,7 @@ describe('a guest that migrates under traffic', () => {
   it.each(CASES)(
     '%s, %s: no frame is lost, comes twice or too late, wherever the services are',
     async (backend, workload) => {
-      const still = await migrate(backend, workload, undefined);
+      const still = await migrate(backend, workload, null);
       const { result, hash, apart } = await migrate(backend, workload);
       expect(apart).toBe(hash);
       const { migration } = result;
@@ -119,5 +120,21 @@ describe('a vDPA device behind shadow virtqueues', () => {
       'the base of the vDPA device is untrusted: it has no VHOST_BACKEND_F_SUSPEND',
     );
     expect((await migrate('vdpa', 'tx', {}, {}, 'together')).result.migration?.reason).toBe('');
+  });
+});
+
+describe('services in processes', () => {
+  it('migrate a guest with the log and the figures of one process', async () => {
+    const lab = await openProcesses();
+    try {
+      for (const backend of ['vhost-net', 'vhost-user', 'vdpa'] as const) {
+        const together = await migrate(backend, 'pvp', {}, {}, 'together');
+        const apart = await migrate(backend, 'pvp', {}, {}, lab);
+        expect(apart.hash).toBe(together.hash);
+        expect(apart.result).toEqual(together.result);
+      }
+    } finally {
+      await lab.close();
+    }
   });
 });

@@ -4,7 +4,7 @@ import {
   type MigrateEvent,
   type WorkloadName,
 } from '@vhostlab/workload';
-import type { CompareOptionsInput, Result } from '../../src/index.ts';
+import type { CompareOptionsInput, OpenLab, Result } from '../../src/index.ts';
 import { logHash } from './log-hash.ts';
 import { runRows } from './run.ts';
 import { splitHash } from './split.ts';
@@ -14,22 +14,23 @@ const GROUPS = [['guest'], ['backend'], ['switch'], ['nic']];
 /** What a shadow virtqueue needs. */
 const VDPA: CompareOptionsInput = { without: ['IN_ORDER', 'INDIRECT_DESC'] };
 
-/** Runs 2000 frames with a migration in the midst of them, or without. */
+/** Runs 2000 frames, embedded (and apart), or on a lab that is open, with a migration in the midst of them, or without. */
 export async function migrate(
   backend: BackendName,
   workload: WorkloadName,
-  event: Partial<MigrateEvent> | undefined = {},
+  event: Partial<MigrateEvent> | null = {},
   input: CompareOptionsInput = {},
-  how: 'both' | 'together' = 'both',
+  how: 'both' | 'together' | OpenLab = 'both',
 ): Promise<{ result: Result; hash: string; apart: string }> {
   const seen: { result: Result; hash: string; apart: string }[] = [];
   const own = backend === 'vdpa' ? VDPA : {};
   await runRows(
     { workloads: [workload], backends: [backend], packets: 2000, rate: '500kpps', ...own, ...input },
     {
+      ...(typeof how === 'string' ? {} : { lab: how }),
       change: (config) => ({
         ...config,
-        ...(event === undefined
+        ...(event === null
           ? {}
           : {
               events: [
