@@ -36,7 +36,7 @@ describe('a lab of processes', () => {
     },
   );
 
-  it.each(['guest', 'nic'])(
+  it.each(['guest', 'backend', 'switch', 'nic'])(
     'says which service is stopped, goes on with it, and gives it up: %s',
     async (role) => {
       const file = rig.file('one', 'process\ntime: {stallTimeout: 6s}', 100_000);
@@ -58,6 +58,22 @@ describe('a lab of processes', () => {
       expect(scratch.leftovers()).toEqual([]);
     },
   );
+
+  it('is one of two that come up with its name at the same moment', async () => {
+    const file = rig.file('one', 'embedded', 100_000);
+    const other = rig.file('two', 'embedded', 100_000);
+    const labs = ['--labs', scratch.file('labs')];
+    const ups = await Promise.all([file, other].map((each) => run(scratch, 'lab', 'up', each, ...labs)));
+    expect(ups.map(({ status }) => status).sort()).toEqual([0, 2]);
+    const [won, lost] = ups[0].status === 0 ? ups : [ups[1], ups[0]];
+    expect(won.stdout).toMatch(/^lab x is up, ready after/);
+    expect(lost.stderr).toMatch(
+      /^vhostlab: lab x is up already .*; end it with vhostlab lab down x or give .* another name\n$/,
+    );
+    expect((await rig.inspect()).file).toBe(ups[0].status === 0 ? file : other);
+    await rig.run('down', 'x');
+    expect(scratch.leftovers()).toEqual([]);
+  });
 
   it('ends with its process, whatever way that ends', async () => {
     await run(scratch, 'lab', 'up', rig.file('one', 'process', 100_000), '--labs', scratch.file('labs'));
