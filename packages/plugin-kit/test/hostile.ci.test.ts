@@ -47,6 +47,11 @@ describe('a burst plugin that', () => {
     expect(await run('Nothing', 'good')).toMatchObject({ offered: 8, delivered: 8 });
   });
 
+  it('writes more than a pipe holds in every burst carries its frames, and its last words are kept', async () => {
+    expect(await run('Exchange', 'talk')).toMatchObject({ offered: 8, delivered: 8 });
+    expect(launched?.words()).toMatch(/^x{3999}\n$/);
+  });
+
   it.each(CALLS)('is killed in %s', async (call) => {
     const error = (await run(call, 'crash')) as PluginFault;
     expect(error).toBeInstanceOf(PluginFault);

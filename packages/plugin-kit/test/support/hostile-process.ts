@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { handshakeLine, LISTEN_NAME } from '@vhostlab/backend-sdk';
 import { type Implementation, serveGrpc } from '@vhostlab/contracts';
 import { hostDevicePlugin } from '../../src/index.ts';
@@ -18,6 +19,8 @@ function hostile(name: string, good: Handler): Handler {
         if (fault === 'crash') process.kill(process.pid, 'SIGKILL');
         if (fault === 'never') await new Promise(() => undefined);
         if (fault === 'end') return;
+        // more than a pipe holds, while the host does nothing but wait
+        if (fault === 'talk') for (const fd of [1, 2]) writeSync(fd, `${'x'.repeat(1 << 20)}\n`);
         const [first] = answer.outputs;
         yield fault === 'huge'
           ? { ...answer, outputs: [{ ...first, frame: new Uint8Array(HUGE_BYTES) }] }
