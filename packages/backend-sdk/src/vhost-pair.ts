@@ -397,6 +397,4 @@ export class VhostPair {
   }
 }
 
-function emptyTotals(): RingTotals {
-  return { frames: 0, bytes: 0, calls: 0, callsSuppressed: 0 };
-}
+const emptyTotals = (): RingTotals => ({ frames: 0, bytes: 0, calls: 0, callsSuppressed: 0 });

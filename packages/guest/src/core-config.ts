@@ -1,4 +1,5 @@
 import type {
+  FailoverDeviceName,
   GuestLayout,
   GuestRole,
   NumberedEvent,
@@ -6,7 +7,6 @@ import type {
   PairLayout,
   ScenarioConfig,
 } from '@vhostlab/workload';
-import type { VmmFailover } from './failover/failover-config.ts';
 import type { VmmMigration } from './migrate/migration-config.ts';
 
 /** How the notification of a queue leaves the guest: ioeventfd after an exit, a mapped page, or as vDPA has it. */
@@ -63,6 +63,14 @@ export type VmmSwap = NumberedEvent<'swap'> & {
   /** Tests of what holds: steps that are left out. */
   skips?: ('drain' | 'bases')[];
 };
+
+/** What the VMM needs to plug and unplug primary devices. */
+export interface VmmFailover {
+  primary: 'emulated' | 'passed';
+  swaps: VmmSwap[];
+  /** Instances by device, as the NIC counts them. */
+  instances: Record<FailoverDeviceName, number>;
+}
 
 /** Configuration of a `guest/vmm` core: plain data. */
 export interface VmmConfig {

@@ -1,5 +1,5 @@
 import type { FailoverDeviceName, GuestLayout } from '@vhostlab/workload';
-import type { VcpuConfig, VmmSwap } from '../core-config.ts';
+import type { VcpuConfig } from '../core-config.ts';
 
 /** A network device of a guest with net_failover, as a vCPU reaches it. */
 export interface FailoverDevice {
@@ -17,14 +17,6 @@ export interface FailoverConfig {
   devices: FailoverDevice[];
   /** The primary device at power-on. */
   primary: 'emulated' | 'passed';
-}
-
-/** What the VMM needs to plug and unplug primary devices. */
-export interface VmmFailover {
-  primary: 'emulated' | 'passed';
-  swaps: VmmSwap[];
-  /** Instances by device, as the NIC counts them. */
-  instances: Record<FailoverDeviceName, number>;
 }
 
 /** Requests on `plug.<guest>`, from the VMM to vCPU 0; `body[0]` is the place of the device in the list. */

@@ -1,8 +1,8 @@
 import type { ControlEnd, CoreContext, Procedure } from '@vhostlab/engine';
 import { FAILOVER_DEVICES, type FailoverDeviceName, STEER_TO } from '@vhostlab/workload';
-import type { VmmConfig, VmmSwap } from '../core-config.ts';
+import type { VmmConfig, VmmFailover, VmmSwap } from '../core-config.ts';
 import { emptySwapReport, type SwapReport } from '../instances/swap.ts';
-import { PLUG, UNPLUG, UNPLUGGED, type VmmFailover } from './failover-config.ts';
+import { PLUG, UNPLUG, UNPLUGGED } from './failover-config.ts';
 
 /** The emulated primary device, as its VMM plugs and unplugs it. */
 export interface PluggableDevice {

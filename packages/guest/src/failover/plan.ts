@@ -11,8 +11,8 @@ import {
   roleOf,
   type ScenarioConfig,
 } from '@vhostlab/workload';
-import type { DoorbellKind, VcpuConfig, VmmConfig, VmmInstance } from '../core-config.ts';
-import type { FailoverConfig, FailoverDevice, VmmFailover } from './failover-config.ts';
+import type { DoorbellKind, VcpuConfig, VmmConfig, VmmFailover, VmmInstance } from '../core-config.ts';
+import type { FailoverConfig, FailoverDevice } from './failover-config.ts';
 
 const SERVICE = 'guest';
 
