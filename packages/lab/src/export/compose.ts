@@ -14,7 +14,7 @@ export interface ComposeOptions {
   name: string;
   /** A container for the lab itself, which runs it, and the profile `observability`. */
   withLab: boolean;
-  /** More labels of the containers. */
+  /** More labels of containers and networks. */
   labels?: Readonly<Record<string, string>>;
 }
 
@@ -94,9 +94,10 @@ export function composeOf(roles: readonly Role[], options: ComposeOptions): stri
     };
     Object.assign(services, observabilityServices(common));
   }
+  const networkLabels = options.labels === undefined ? {} : { labels: options.labels };
   const networks = {
-    links: { internal: true },
-    control: { internal: true },
+    links: { internal: true, ...networkLabels },
+    control: { internal: true, ...networkLabels },
     ...(options.withLab ? OBSERVABILITY_NETWORKS : {}),
   };
   const document = new Document({ version: '2.4', services, networks }, { aliasDuplicateObjects: false });

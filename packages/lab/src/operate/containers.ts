@@ -8,7 +8,7 @@ import { giveToContainers, SERVICE_PORT } from '../export/export-lab.ts';
 import { UsageError } from '../scenario/options.ts';
 import { ServiceLostError } from '../services/service-lost.ts';
 import type { LabFolder } from './lab-folder.ts';
-import { ContainerReaper, FOLDER_LABEL, projectOf, removeLeftContainers } from './left-containers.ts';
+import { ContainerReaper, labelsOf, projectOf, removeLeftContainers } from './left-containers.ts';
 import { connectTo, type Placed, type Surroundings } from './placed.ts';
 
 const run = promisify(execFile);
@@ -49,7 +49,7 @@ export function containerPlacer(folder: LabFolder, secrets: string, version: str
         version,
         name: folder.name,
         withLab: false,
-        labels: { [FOLDER_LABEL]: folder.path },
+        labels: labelsOf(folder),
       }),
     );
     const compose = (...args: string[]): Promise<string> =>

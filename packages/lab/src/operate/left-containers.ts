@@ -3,17 +3,19 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import type { LabFolder } from './lab-folder.ts';
+import { thisProcess } from './lab-lock.ts';
 
 const run = promisify(execFile);
 
 /** Label of a container: the folder of its lab, of which there is one on a machine. */
-export const FOLDER_LABEL = 'dev.vhostlab.folder';
+const FOLDER_LABEL = 'dev.vhostlab.folder';
 
-/** Removes the containers ($1: label) and networks ($2: project) of a lab; prints the containers. */
+/** Label of a container: the process whose lab it belongs to, so that nobody removes those of its next life. */
+const OWNER_LABEL = 'dev.vhostlab.owner';
+
+/** Removes the containers and networks with the label $1; prints the containers. */
 const REMOVE = `docker ps -aq --filter "label=$1" | while read -r id; do docker rm -f "$id" 2>/dev/null; done
-docker network ls -q --filter "label=com.docker.compose.project=$2" | while read -r id; do
-  docker network rm "$id" >/dev/null 2>&1
-done`;
+docker network ls -q --filter "label=$1" | while read -r id; do docker network rm "$id" >/dev/null 2>&1; done`;
 /**
  * Waits for the end of its input, whatever way that comes, and removes; a docker-compose that was at work then may still
  * make some.
@@ -29,13 +31,20 @@ export function projectOf({ name, path }: LabFolder): string {
   return `vhostlab-${name}-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
 }
 
-function argumentsOf(folder: LabFolder): string[] {
-  return [`${FOLDER_LABEL}=${folder.path}`, projectOf(folder)];
+/** Labels of the containers and networks that this process makes for a lab. */
+export function labelsOf({ path }: LabFolder): Record<string, string> {
+  const { pid, started } = thisProcess();
+  return { [FOLDER_LABEL]: path, [OWNER_LABEL]: `${pid}-${started}` };
 }
 
 /** Removes the containers and networks that a lab which is gone has left. Answers how many containers there were. */
 export async function removeLeftContainers(folder: LabFolder): Promise<number> {
-  const { stdout } = await run('/bin/sh', ['-c', REMOVE, 'vhostlab-remove', ...argumentsOf(folder)]);
+  const { stdout } = await run('/bin/sh', [
+    '-c',
+    REMOVE,
+    'vhostlab-remove',
+    `${FOLDER_LABEL}=${folder.path}`,
+  ]);
   return stdout.split('\n').filter((line) => line !== '').length;
 }
 
@@ -47,7 +56,8 @@ export class ContainerReaper {
   readonly #child: ChildProcess;
 
   constructor(folder: LabFolder) {
-    this.#child = spawn('/bin/sh', ['-c', REAP, 'vhostlab-reaper', ...argumentsOf(folder)], {
+    const label = `${OWNER_LABEL}=${labelsOf(folder)[OWNER_LABEL]}`;
+    this.#child = spawn('/bin/sh', ['-c', REAP, 'vhostlab-reaper', label], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
       cwd: '/',
