@@ -36,9 +36,9 @@ it('what is not for real programs is refused with the command that is', async ()
       'is a lab of real programs (time: {clock: real}); bring it up with vhostlab lab up',
     ),
   });
-  expect(await run('lab', 'export', 'compose', EXAMPLE, '--out', scratch.file('out'))).toMatchObject({
+  expect(await run('lab', 'export', 'kubernetes', EXAMPLE, '--out', scratch.file('out'))).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('only labs of the virtual clock are exported'),
+    stderr: expect.stringContaining('export compose alone makes containers, of our back ends'),
   });
   expect(existsSync(scratch.file('out'))).toBe(false);
 });
