@@ -10,7 +10,8 @@ import { devicePlugin } from './_device-plugin.ts';
 
 const TARGET_PPS = 200_000;
 const EXAMPLE = new URL('../../examples/plugins/impair', import.meta.url).pathname;
-const WARM_UP = 500;
+/** As many as a round: compiled code is reached after about 2,000 bursts at each end. */
+const WARM_UP = 3000;
 
 /**
  * `npm run bench -- plugin [--bursts N] [--frames N] [--rounds N] [--package FOLDER] [--pairs N] [--packets N]`: frames
