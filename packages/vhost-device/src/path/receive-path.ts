@@ -60,6 +60,14 @@ export class ReceivePath {
     return this.#careful.hasRoom();
   }
 
+  /**
+   * Frames that the guest has buffers for, up to `max`; `max` when its next buffers are not of the fast kind: of those, it is
+   * not known before they are taken how many a frame needs.
+   */
+  room(max: number): number {
+    return (this.ring.isPlain ? this.peek(max) : 0) || max;
+  }
+
   /** Puts the frames of `batch` into buffers of the guest, drops those without room, and answers how many went in. @hot */
   enqueue(batch: FrameBatch): number {
     if (!this.#timer.isDue()) return this.#enqueue(batch);

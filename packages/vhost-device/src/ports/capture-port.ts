@@ -30,6 +30,10 @@ export class CapturePort implements Port {
     return this.#source.waitNumber;
   }
 
+  get keeps(): boolean {
+    return this.#source.keeps;
+  }
+
   get finished(): string | undefined {
     return this.#source.finished;
   }

@@ -6,6 +6,7 @@ export class DropPort implements Port {
   readonly waitNumber = -1;
   readonly drops = {};
   readonly finished = undefined;
+  readonly keeps = false;
 
   fromGuest(): void {
     // taken

@@ -11,6 +11,7 @@ export class GeneratePort implements Port {
   readonly waitNumber = -1;
   readonly drops = {};
   readonly finished = undefined;
+  readonly keeps = false;
   readonly #frames: FrameBatch;
 
   constructor(arena: Arena, source: FrameSource) {

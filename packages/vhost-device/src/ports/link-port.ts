@@ -11,6 +11,7 @@ import type { Port } from './port.ts';
 export class LinkPort implements Port {
   readonly drops: { 'link-full': number } = { 'link-full': 0 };
   readonly finished = undefined;
+  readonly keeps = true;
   readonly waitNumber: number;
   readonly #arena: Arena;
   readonly #out: FrameRing;

@@ -12,6 +12,8 @@ export interface Port {
   readonly waitNumber: number;
   /** Nanoseconds until `toGuest` has something by the clock: 0 now, Infinity never. */
   dueInNs(nowNs: number): number;
+  /** Frames that it is not asked for stay with it, so it is asked for no more than the guest has buffers for. */
+  readonly keeps: boolean;
   /** Drops of the port itself, by reason. */
   readonly drops: Readonly<Record<string, number>>;
   /** One sentence once the port will never have anything for the guest again; else undefined. */

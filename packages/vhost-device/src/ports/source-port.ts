@@ -11,6 +11,7 @@ const PS_PER_NS = 1000;
  */
 export class SourcePort implements Port {
   readonly waitNumber = -1;
+  readonly keeps = false;
   readonly drops = {};
   readonly #u8: Uint8Array;
   readonly #source: FrameSource;

@@ -28,6 +28,7 @@ type Drops = Record<'tap-full' | 'tap-refused' | 'tap-failed', number>;
 export class TapPort implements Port {
   readonly drops: Drops = { 'tap-full': 0, 'tap-refused': 0, 'tap-failed': 0 };
   readonly finished = undefined;
+  readonly keeps = true;
   readonly #tap: Fd;
   readonly #mapped: MappedArena;
   readonly #u16: Uint16Array;

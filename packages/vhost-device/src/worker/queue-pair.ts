@@ -80,7 +80,7 @@ export class QueuePair {
     // a guest without buffers leaves frames where they are: the port keeps or drops them
     if (receive === undefined || port === undefined || !receive.hasRoom()) return 0;
     const batch = this.#batch;
-    port.toGuest(batch, BATCH_FRAMES);
+    port.toGuest(batch, port.keeps ? receive.room(BATCH_FRAMES) : BATCH_FRAMES);
     if (batch.count > 0) receive.enqueue(batch);
     return batch.count;
   }
