@@ -35,7 +35,7 @@ export function reportOf(
       placement: run.placement,
       command_line: `vhostlab ${commandLine.join(' ')}`,
       versions: { vhostlab: VERSION, node: process.version },
-      options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)])),
+      options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, optionText(value)])),
       event_log_sha256: comparison.event_log_sha256,
     },
     finding,
@@ -51,6 +51,12 @@ export function reportOf(
     ...(comparison.measured === undefined ? {} : { measured: comparison.measured }),
   };
   return renderReport(data);
+}
+
+/** An option's value as one reads it; what has parts (an event, a plugin) as JSON, as a lab file would take it. */
+export function optionText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(optionText).join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function journeysOf(folder: RunFolder): ReportData['journeys'] {
